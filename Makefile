@@ -1,0 +1,67 @@
+# `make help` lists the targets. Everything runs in .venv, which each target brings up to date with requirements.lock first.
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+RUN := $(BIN)/python
+PYTEST := $(RUN) -m pytest --quiet -n 2
+export OMP_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install book serve test test-gpu notebooks translations chapter repository bench lighthouse lock clean
+
+help:  ## list these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+install: .venv/installed  ## create .venv and install requirements.lock
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The course needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --requirement requirements.lock
+	$(RUN) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+book: install  ## build both sites into _build/html and say where to open them
+	@$(RUN) tools/book.py
+
+serve: install  ## build, serve and rebuild on every change
+	@$(RUN) tools/book.py --serve
+
+test: install  ## lint, unit tests, every notebook under nbval, strict site build, browser tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(PYTEST) tests --ignore tests/browser --ignore tests/test_site.py --ignore tests/test_standalone.py
+	$(PYTEST) --dist loadfile --nbval notebooks tests/test_standalone.py
+	$(RUN) tools/book.py --strict
+	$(PYTEST) tests/test_site.py tests/browser
+
+test-gpu: install  ## what gpu.yml runs: every test that knows a device, and every notebook, on CUDA
+	$(RUN) -c 'import torch; assert torch.cuda.is_available(), "make test-gpu needs a CUDA device"'
+	$(RUN) -m pytest --quiet tests/models tests/textgen
+	$(RUN) -m pytest --quiet --nbval notebooks
+
+notebooks: install  ## execute the notebooks that are stale, keep both halves in step, update the catalogues' sources
+	@$(RUN) tools/notebooks.py
+
+translations: install  ## update book/locale from the English, and list what is to be translated
+	@$(RUN) tools/translations.py extract
+
+chapter: install  ## make chapter part=strategy name=pricing: a valid pair to start from
+	@$(RUN) tools/chapter.py $(part) $(name)
+
+repository: install  ## make repository url=https://github.com/you/course: write the address wherever it stands
+	@$(RUN) tools/repository.py $(url)
+
+lighthouse: book  ## measure every chapter page (needs node and Chromium)
+	@$(RUN) tools/lighthouse.py
+
+lock:  ## resolve requirements.lock anew, with the oldest Python that the course supports
+	rm -rf _build/lock && $(PYTHON) -m venv _build/lock
+	_build/lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev,textgen]'
+	_build/lock/bin/python -m pip freeze --all | sed -e '/^advantage/d' -e '/^pip==/d' -e 's/+cpu$$//' > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean:  ## remove what was built, keep .venv
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
