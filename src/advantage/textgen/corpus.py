@@ -1,0 +1,386 @@
+"""The corpus: what goes in, and what is held back to judge by.
+
+A corpus is a list of documents `(name, text)` in a fixed order. `documents` collects them, `split` holds some back
+without leaking, `join` makes one text of them. A corpus larger than memory never becomes a list: `write_tokens`
+streams it into files of tokens.
+"""
+
+import codecs
+import hashlib
+import json
+import os
+import shutil
+import sysconfig
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+Documents = list[tuple[str, str]]
+
+SEPARATOR = "\0"  # stands between two documents; no text contains it, because a file that does is refused as binary
+LICENCE = (
+    "Python Software Foundation License, version 2 (the default corpus: the standard library and its documentation)"
+)
+
+_NOT_SOURCE = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
+_CHUNK = 1 << 20  # bytes read at a time
+_LONG_LINE = 20  # characters; shorter lines ("    return None", "else:") say nothing about copying
+_WHITESPACE = " \t\n\r\f\v"
+
+
+# -------------------------------------------------------------------- collect
+
+
+def documents(path: str | Path | None = None, suffixes: Iterable[str] = (), max_bytes: int = 1 << 30) -> Documents:
+    r"""The documents of a corpus, sorted by name, with `\n` line ends and without byte-order marks.
+
+    Args:
+        path: a UTF-8 file or a folder of them (hidden files, `__pycache__` and empty files are passed over).
+            None stands for the standard library of this Python, without its tests, and the topics of its documentation.
+        suffixes: in a folder, take only names that end so, for example `(".py", ".md")`. Empty: every file.
+        max_bytes: the most that is read into memory.
+
+    Returns:
+        Pairs `(name, text)`; a name is the path below the folder, with `/`.
+
+    Raises:
+        ValueError: a file is empty, binary, not UTF-8 or not a regular file, or the whole is too large. The message
+            names it.
+        OSError: a file is missing or may not be read.
+    """
+    if path is None:
+        return _standard_library()
+    found = _files(path, suffixes)
+    size = sum(file.stat().st_size for _, file in found)
+    if size > max_bytes:
+        largest = max((file for _, file in found), key=lambda file: file.stat().st_size)
+        raise ValueError(
+            f"{path}: {size:,} bytes are more than documents() holds in memory ({max_bytes:,}); "
+            f"the largest file is {largest}. write_tokens() streams a corpus of any size"
+        )
+    collected = [(name, "".join(_read(file))) for name, file in found]
+    collected = [(name, text) for name, text in collected if text]
+    if not collected:
+        raise ValueError(f"{path}: no text: the file, or every file of the folder, is empty")
+    return collected
+
+
+def _standard_library() -> Documents:
+    root = Path(sysconfig.get_path("stdlib"))
+    collected = []
+    for name, file in _files(root, (".py",)):
+        folders = set(name.split("/")[:-1])
+        if folders & _NOT_SOURCE or name.startswith(("_sysconfigdata", "config-", "pydoc_data/")):
+            continue  # tests, other people's packages, and what describes only the machine that built this Python
+        if text := "".join(_read(file)):
+            collected.append((name, text))
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:  # some distributions leave the documentation out
+        topics = {}
+    collected += [(f"pydoc_data/topics/{topic}.txt", text) for topic, text in topics.items()]
+    return sorted(collected)
+
+
+def _files(path: str | Path, suffixes: Iterable[str] = ()) -> list[tuple[str, Path]]:
+    """`(name, file)` of every file that belongs to the corpus, sorted by name."""
+    path, suffixes = Path(path), tuple(suffixes)
+    if not path.is_dir():
+        return [(path.name, path)]
+    found = []
+
+    def stop(error: OSError) -> None:  # os.walk passes unreadable folders over in silence unless told otherwise
+        raise error
+
+    for folder, folders, names in os.walk(path, onerror=stop):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
+        found += [
+            ((Path(folder) / name).relative_to(path).as_posix(), Path(folder) / name)
+            for name in names
+            if not name.startswith(".") and (not suffixes or name.endswith(suffixes))
+        ]
+    if not found:
+        raise ValueError(
+            f"{path}: no file{' that ends in ' + ' or '.join(suffixes) if suffixes else ''} in this folder"
+        )
+    return sorted(found)
+
+
+def _read(file: Path) -> Iterator[str]:
+    """The text of one file, a chunk at a time, cleaned of byte-order mark and carriage returns."""
+    if file.exists() and not file.is_file():
+        raise ValueError(f"{file}: not a regular file")
+    decoder, offset, held = codecs.getincrementaldecoder("utf-8")(), 0, ""
+    with open(file, "rb") as stream:
+        while True:
+            data = stream.read(_CHUNK)
+            if b"\0" in data:
+                raise ValueError(f"{file}: binary, not text: byte {offset + data.index(0)} is zero")
+            pending = len(decoder.getstate()[0])  # bytes of a character that the last chunk cut in two
+            try:
+                text = decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                where = offset - pending + error.start
+                raise ValueError(
+                    f"{file}: not UTF-8: byte {where} ({error.reason}). Convert it, for example with iconv"
+                ) from None
+            if offset == 0:
+                text = text.removeprefix("\ufeff")
+            offset += len(data)
+            text = held + text
+            held = "\r" if data and text.endswith("\r") else ""  # its "\n" may be in the next chunk
+            text = text[: len(text) - len(held)].replace("\r\n", "\n").replace("\r", "\n")
+            if text:
+                yield text
+            if not data:
+                return
+
+
+# ---------------------------------------------------------------------- split
+
+
+def deduplicate(documents: Documents, most: float = 0.5) -> Documents:
+    """Drop the documents that say again what an earlier one said.
+
+    A document is dropped when its text equals an earlier one's, or when more than `most` of its lines of at least 20
+    characters stand in the documents kept before it.
+    """
+    kept, texts, lines = [], set(), set()
+    for name, text in documents:
+        own = _lines(text)
+        if text in texts or _share(own, lines) > most:
+            continue
+        kept.append((name, text))
+        texts.add(text)
+        lines |= own
+    return kept
+
+
+def split(documents: Documents, fraction: float = 0.1, most: float = 0.5) -> tuple[Documents, Documents]:
+    """Documents to train on, and documents to judge by that training never saw.
+
+    A hash of the name alone decides the side, so that adding a file moves no other. Copies are dropped first
+    (`deduplicate`), then every validation document of which more than `most` of the long lines stand in the training
+    documents. One single document is cut instead: its last `fraction` of characters is the validation text. Where
+    chance puts all documents on one side, which happens with a handful of files, the one with the most extreme hash
+    changes sides.
+
+    Args:
+        documents: pairs `(name, text)`.
+        fraction: the share of the documents that is held back, between 0 and 1.
+        most: the share of long lines that a validation document may have in common with the training documents.
+
+    Returns:
+        `(train, validation)`, each in the order of `documents`.
+    """
+    if not documents:
+        raise ValueError("documents: empty list; give at least one pair (name, text)")
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction: {fraction!r} is not between 0 and 1")
+    if len(documents) == 1:
+        ((name, text),) = documents
+        cut = _cut(len(text), fraction, name)
+        return [(name, text[:cut])], [(name, text[cut:])]
+    unique = deduplicate(documents, most)
+    held_back = _held_back([name for name, _ in unique], fraction)
+    train = [(name, text) for name, text in unique if name not in held_back]
+    seen = set().union(*(_lines(text) for _, text in train)) if train else set()
+    validation = [(name, text) for name, text in unique if name in held_back and _share(_lines(text), seen) <= most]
+    if not train or not validation:
+        raise ValueError(
+            f"documents: {len(documents)} documents, of which {len(unique)} are not copies, cannot be split in two; "
+            "give more files, or one single file"
+        )
+    return train, validation
+
+
+def _cut(characters: int, fraction: float, name: str) -> int:
+    if characters < 2:
+        raise ValueError(f"{name}: {characters} characters cannot be split into training and validation text")
+    return min(max(int(characters * (1 - fraction)), 1), characters - 1)
+
+
+def _held_back(names: list[str], fraction: float) -> set[str]:
+    position = {name: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64 for name in names}
+    chosen = {name for name in names if position[name] < fraction}
+    if len(names) > 1 and not chosen:
+        chosen = {min(names, key=position.get)}
+    elif len(names) > 1 and len(chosen) == len(names):
+        chosen = chosen - {max(names, key=position.get)}
+    return chosen
+
+
+def _lines(text: str) -> set[str]:
+    return {line for raw in text.split("\n") if len(line := raw.strip()) >= _LONG_LINE}
+
+
+def _share(lines: set[str], seen: set[str]) -> float:
+    return len(lines & seen) / len(lines) if lines else 0.0
+
+
+def shared_lines(validation: Documents, train: Documents) -> float:
+    """The share of the validation text's distinct long lines that stand in the training text too: 0 is no leak, 1 a
+    copy."""
+    seen = set().union(*(_lines(text) for _, text in train))
+    return _share(set().union(*(_lines(text) for _, text in validation)), seen)
+
+
+def join(documents: Documents) -> str:
+    """One text: the documents with `SEPARATOR` between them."""
+    return SEPARATOR.join(text for _, text in documents)
+
+
+def sha256(documents: Documents) -> str:
+    """The hash of names and texts: two runs with the same hash saw the same data."""
+    digest = hashlib.sha256()
+    for name, text in documents:
+        for part in (name, text):
+            data = part.encode()
+            digest.update(
+                len(data).to_bytes(8, "big") + data
+            )  # lengths first, so that no other cut gives the same bytes
+    return digest.hexdigest()
+
+
+# --------------------------------------------------------------------- larger than memory
+
+
+def cut_before_whitespace(chunks: Iterable[str], size: int = 1 << 16) -> Iterator[str]:
+    """The same text in pieces of about `size` characters, each cut between a non-space and a space.
+
+    No token of the tokenizers here crosses such a place, so that encoding the pieces gives the tokens of the whole
+    text. (Text that runs on for `size` characters without a space is cut where it stands.)
+    """
+    held = ""
+    for chunk in chunks:
+        held += chunk
+        while len(held) > 2 * size:
+            at = next(
+                (i for i in range(2 * size, size, -1) if held[i] in _WHITESPACE and held[i - 1] not in _WHITESPACE),
+                2 * size,
+            )
+            yield held[:at]
+            held = held[at:]
+    if held:
+        yield held
+
+
+def write_tokens(
+    path: str | Path, tokenizer, folder: str | Path, fraction: float = 0.1, suffixes: Iterable[str] = ()
+) -> dict[str, object]:
+    """Stream a corpus of any size into `folder/train.bin` and `folder/validation.bin`.
+
+    Memory stays at a few megabytes. The split is that of `split`, but for copies: only documents that are equal to
+    the letter are dropped. The folder appears when everything in it is complete, or not at all.
+
+    Args:
+        path: a UTF-8 file or a folder of them.
+        tokenizer: one of `advantage.textgen.tokenizer`.
+        folder: where to write; it must not exist yet.
+        fraction: as in `split`.
+        suffixes: as in `documents`.
+
+    Returns:
+        What `folder/tokens.json` holds: the tokenizer's fingerprint, the number of tokens and characters, the hash of
+        the text.
+
+    Raises:
+        ValueError, OSError: as in `documents`; FileExistsError where `folder` exists.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise FileExistsError(f"{folder}: exists; name a new folder, or remove it")
+    found = _files(path, suffixes)
+
+    sizes, hashes = {}, {}  # first pass: characters and hash of each file
+    for name, file in found:
+        digest, size = hashlib.sha256(), 0
+        for text in _read(file):
+            digest.update(text.encode())
+            size += len(text)
+        if size and digest.hexdigest() not in hashes.values():
+            sizes[name], hashes[name] = size, digest.hexdigest()
+    names = list(sizes)
+    if not names:
+        raise ValueError(f"{path}: no text: the file, or every file of the folder, is empty")
+    held_back = _held_back(names, fraction)
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        counts = {}
+        for part in ("train", "validation"):  # second pass, once for each side
+            counts[part] = 0
+            with open(unfinished / f"{part}.bin", "wb") as out:
+                for piece in cut_before_whitespace(_side(found, sizes, held_back, part, fraction)):
+                    ids = np.asarray(tokenizer.encode(piece), dtype=tokenizer.dtype)
+                    counts[part] += len(ids)
+                    out.write(ids.tobytes())
+                out.flush()
+                os.fsync(out.fileno())
+            if not counts[part]:
+                raise ValueError(f"{path}: no text is left for {part}; give more files, or one single file")
+        meta = {
+            "tokenizer": tokenizer.fingerprint,
+            "dtype": np.dtype(tokenizer.dtype).name,
+            "train_tokens": counts["train"],
+            "validation_tokens": counts["validation"],
+            "documents": len(names),
+            "characters": sum(sizes.values()),
+            "sha256": hashlib.sha256("".join(f"{name}\n{hashes[name]}\n" for name in names).encode()).hexdigest(),
+        }
+        (unfinished / "tokens.json").write_text(json.dumps(meta, indent=1) + "\n")
+        unfinished.chmod(0o755)
+        os.replace(unfinished, folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return meta
+
+
+def _side(
+    found: list[tuple[str, Path]], sizes: dict[str, int], held_back: set[str], part: str, fraction: float
+) -> Iterator[str]:
+    """The text of one side of the split, a chunk at a time."""
+    if len(sizes) == 1:  # one document: its beginning, or its end
+        ((name, size),) = sizes.items()
+        cut, at = _cut(size, fraction, name), 0
+        for text in _read(dict(found)[name]):
+            inside = max(cut - at, 0)
+            at += len(text)
+            yield text[:inside] if part == "train" else text[inside:]
+        return
+    first = True
+    for name, file in found:
+        if name in sizes and (name in held_back) == (part == "validation"):
+            if not first:
+                yield SEPARATOR
+            first = False
+            yield from _read(file)
+
+
+def read_tokens(folder: str | Path, tokenizer=None) -> tuple[np.memmap, np.memmap]:
+    """`(train, validation)` as `write_tokens` left them: arrays on disk, of which only what is touched comes into
+    memory.
+
+    Raises:
+        ValueError: the tokens were written with another tokenizer, or a file is damaged.
+    """
+    folder = Path(folder)
+    meta = json.loads((folder / "tokens.json").read_text())
+    if tokenizer is not None and tokenizer.fingerprint != meta["tokenizer"]:
+        raise ValueError(
+            f"{folder}: written with tokenizer {meta['tokenizer'][:12]}, not with {tokenizer.fingerprint[:12]}; "
+            "load the tokenizer that belongs to it, or write the tokens again"
+        )
+    parts = []
+    for part in ("train", "validation"):
+        file, dtype = folder / f"{part}.bin", np.dtype(meta["dtype"])
+        if file.stat().st_size != meta[f"{part}_tokens"] * dtype.itemsize:
+            raise ValueError(
+                f"{file}: damaged: {file.stat().st_size} bytes where {meta[f'{part}_tokens']} tokens were written"
+            )
+        parts.append(np.memmap(file, dtype=dtype, mode="r"))
+    return tuple(parts)
