@@ -112,7 +112,7 @@ def _read(file: Path) -> Iterator[str]:
     """The text of one file, a chunk at a time, cleaned of byte-order mark and carriage returns."""
     if file.exists() and not file.is_file():
         raise ValueError(f"{file}: not a regular file")
-    decoder, offset, held = codecs.getincrementaldecoder("utf-8")(), 0, ""
+    decoder, offset, held, first = codecs.getincrementaldecoder("utf-8")(), 0, "", True
     with open(file, "rb") as stream:
         while True:
             data = stream.read(_CHUNK)
@@ -126,8 +126,8 @@ def _read(file: Path) -> Iterator[str]:
                 raise ValueError(
                     f"{file}: not UTF-8: byte {where} ({error.reason}). Convert it, for example with iconv"
                 ) from None
-            if offset == 0:
-                text = text.removeprefix("\ufeff")
+            if first and text:
+                text, first = text.removeprefix("\ufeff"), False
             offset += len(data)
             text = held + text
             held = "\r" if data and text.endswith("\r") else ""  # its "\n" may be in the next chunk
