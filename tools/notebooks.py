@@ -163,8 +163,15 @@ def dependencies(cells: list[str], source: Path = SOURCE) -> list[Path]:
 
 
 def code_sha256(notebook: NotebookNode, source: Path = SOURCE) -> str:
-    """Hash of a notebook's code cells and of the files that they depend on; line ends do not count."""
-    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    """Hash of a notebook's code cells and of the files that they depend on.
+
+    Line ends do not count, nor does the address that Colab installs the package from: tools/repository.py changes it.
+    """
+    cells = [
+        re.sub(r'(%pip install --quiet "advantage\S* @ git\+)[^"]*', r"\1", cell.source)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
     digest = hashlib.sha256(json.dumps(cells).encode())
     for file in dependencies(cells, source):
         digest.update(f"\0{file.relative_to(source).as_posix()}\0".encode())
