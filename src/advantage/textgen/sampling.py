@@ -1,0 +1,473 @@
+"""From a model's probabilities to text: choose the next token, append it, ask again.
+
+`probabilities` turns logits into the distribution that is drawn from; `stream` and `generate` run the loop, with a
+key–value cache and for several prompts at once; `complete` and `stream_text` do the same for text; `complete_python`
+draws text that parses; `beam_search` looks for the most probable text instead; `longest_verbatim` measures what was
+copied.
+
+A model here is anything with `model(ids) → logits`, (B, T) → (B, T, V), `model(ids, cache) → logits` for tokens that
+follow those in the cache, `model.new_cache(batch, length)`, and `model.context`, the tokens it can see (None: any
+number).
+"""
+
+import ast
+import codeop
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+NEVER = float("-inf")
+
+
+class NoContinuation(ValueError):
+    """No continuation was found that parses, in as many tokens as were allowed."""
+
+
+# ---------------------------------------------------------------------- choosing one token
+
+
+def probabilities(
+    logits: Tensor,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    repetition_penalty: float = 1.0,
+    seen: Tensor | None = None,
+) -> Tensor:
+    """The distribution that the next token is drawn from.
+
+    The steps are applied in this order, each where it is asked for: repetition penalty, temperature, top-k, top-p,
+    min-p.
+
+    Args:
+        logits: (B, V), the model's output for the next token.
+        temperature: divides the logits; below 1 sharper, above 1 flatter, 0 puts all on the largest.
+        top_k: keep the k largest logits (and what ties with the last of them).
+        top_p: keep the smallest set of tokens that holds this much probability (Holtzman et al. 2020).
+        min_p: keep tokens at least this fraction as probable as the most probable one (Nguyen et al. 2024).
+        repetition_penalty: above 1 makes tokens that were `seen` less probable: positive logits are divided by it,
+            negative
+            ones multiplied (Keskar et al. 2019).
+        seen: (B, V), True for the tokens of the text so far.
+
+    Returns:
+        (B, V), each row sums to one.
+
+    Raises:
+        ValueError: an argument is out of range, or the logits are NaN.
+    """
+    _check(temperature, top_k, top_p, min_p, repetition_penalty)
+    if logits.ndim != 2 or not logits.is_floating_point() or 0 in logits.shape:
+        raise ValueError(f"logits: {tuple(logits.shape)} {logits.dtype}; must be (B, V) floats, neither of them 0")
+    logits = logits.float()
+    if logits.isnan().any():
+        raise ValueError("logits: NaN; the model has diverged, or its weights are damaged")
+    if repetition_penalty != 1 and seen is not None:
+        logits = torch.where(
+            seen, torch.where(logits > 0, logits / repetition_penalty, logits * repetition_penalty), logits
+        )
+    if temperature == 0:
+        return torch.zeros_like(logits).scatter(1, logits.argmax(1, keepdim=True), 1.0)
+    logits = logits / temperature
+    if top_k is not None and top_k < logits.shape[1]:
+        logits = logits.masked_fill(logits < logits.topk(top_k).values[:, -1:], NEVER)
+    p = logits.softmax(1)
+    if top_p is not None and top_p < 1:
+        sorted_p, order = p.sort(descending=True, stable=True)
+        before = sorted_p.cumsum(1) - sorted_p  # the probability of all that come first
+        p = p * (before < top_p).gather(1, order.argsort(1))
+        p = p / p.sum(1, keepdim=True)
+    if min_p is not None and min_p > 0:
+        p = p * (p >= min_p * p.max(1, keepdim=True).values)
+        p = p / p.sum(1, keepdim=True)
+    return p
+
+
+def _check(temperature: float, top_k: int | None, top_p: float | None, min_p: float | None, penalty: float) -> None:
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(f"temperature: {temperature!r}; must be 0 (the most probable token) or a positive number")
+    if top_k is not None and (int(top_k) != top_k or top_k < 1):
+        raise ValueError(f"top_k: {top_k!r}; must be a whole number, 1 or more")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p: {top_p!r}; must be above 0 and at most 1")
+    if min_p is not None and not 0 <= min_p <= 1:
+        raise ValueError(f"min_p: {min_p!r}; must be between 0 and 1")
+    if not 0 < penalty < float("inf"):
+        raise ValueError(f"repetition_penalty: {penalty!r}; must be positive; 1 changes nothing")
+
+
+def draw(p: Tensor, uniform: Tensor) -> Tensor:
+    """One token for each row, by inverting the cumulative distribution.
+
+    Args:
+        p: (B, V) probabilities.
+        uniform: (B,) numbers in [0, 1).
+
+    Returns:
+        (B,) ids; a token of probability zero is never drawn.
+    """
+    cumulative = p.double().cumsum(1)
+    wanted = uniform.double()[:, None] * cumulative[:, -1:]
+    return (cumulative <= wanted).sum(1)
+
+
+# ----------------------------------------------------------------------- the loop
+
+
+def window(length: int, context: int | None) -> int:
+    """Where the text that the model sees begins, for a text of `length` tokens.
+
+    A text that fits is seen whole. A longer one loses its beginning, half a context at a time, so that a cache lasts
+    for half a context before it is filled anew. It depends on the length alone: with a cache and without, the model
+    sees the same.
+    """
+    if context is None or length <= context:
+        return 0
+    step = max(context // 2, 1)
+    return -(-(length - context) // step) * step
+
+
+@torch.inference_mode()
+def stream(
+    model,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    repetition_penalty: float = 1.0,
+    stop: int | None = None,
+    seed: int = 0,
+    cache: bool = True,
+) -> Iterator[list[int | None]]:
+    """Draw tokens after each prompt, and yield them as they come.
+
+    Prompts may differ in length: all rows start at the same place, and a row takes its own prompt's next token until
+    the prompt ends, so that no padding is needed. Row i draws with seed + i: a row is the same alone and in a batch.
+
+    Args:
+        model: see the module's first lines.
+        prompts: ids, one sequence for each row, none of them empty (`complete` begins an empty prompt with
+            `tokenizer.start`).
+        max_new_tokens: the most that a row gets.
+        temperature, top_k, top_p, min_p, repetition_penalty: as in `probabilities`.
+        stop: a row ends when this id is drawn, which is not returned.
+        seed: any whole number.
+        cache: False recomputes the whole text for every token: the same tokens, slower.
+
+    Yields:
+        One list for each step: the new id of each row, or None where a row has ended or still reads its prompt.
+    """
+    _check(temperature, top_k, top_p, min_p, repetition_penalty)
+    if len(prompts) == 0:
+        raise ValueError("prompts: none; give at least one sequence of ids")
+    for row, prompt in enumerate(prompts):
+        if len(prompt) == 0:
+            raise ValueError(f"prompts[{row}]: empty; begin with the tokenizer's start id")
+    if max_new_tokens < 0:
+        raise ValueError(f"max_new_tokens: {max_new_tokens}; must be 0 or more")
+    lengths = [len(prompt) for prompt in prompts]
+    total, rows = max(lengths) + max_new_tokens, len(prompts)
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    context = getattr(model, "context", None)
+
+    ids = torch.zeros(rows, total, dtype=torch.long, device=device)
+    for row, prompt in enumerate(prompts):
+        ids[row, : lengths[row]] = torch.as_tensor(np.asarray(prompt, dtype=np.int64))
+    uniform = torch.stack(
+        [torch.rand(max(max_new_tokens, 1), generator=torch.Generator().manual_seed(seed + row)) for row in range(rows)]
+    ).to(device)
+    seen, state, begin = None, None, None
+    ended = [max_new_tokens == 0] * rows
+    n = min(lengths)
+    was_training = model.training
+    model.eval()
+    try:
+        while not all(ended):
+            start = window(n, context)
+            if not cache:
+                logits = model(ids[:, start:n])[:, -1]
+            elif start != begin:
+                state, begin = model.new_cache(rows, total if context is None else min(total, context)), start
+                logits = model(ids[:, start:n], state)[:, -1]
+            else:
+                logits = model(ids[:, n - 1 : n], state)[:, -1]
+            if repetition_penalty != 1:
+                if seen is None:
+                    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(1, ids[:, :n], True)
+                else:
+                    seen.scatter_(1, ids[:, n - 1 : n], True)
+            p = probabilities(logits, temperature, top_k, top_p, min_p, repetition_penalty, seen)
+            at = torch.tensor([max(min(n - length, max_new_tokens - 1), 0) for length in lengths], device=device)
+            chosen = p.argmax(1) if temperature == 0 else draw(p, uniform.gather(1, at[:, None])[:, 0])
+            step = []
+            for row, token in enumerate(chosen.tolist()):
+                reading = n < lengths[row]
+                if not reading and not ended[row] and token == stop:
+                    ended[row] = True
+                step.append(None if reading or ended[row] else token)
+                if not reading:
+                    ids[row, n] = token
+                    ended[row] = ended[row] or n + 1 - lengths[row] >= max_new_tokens
+            n += 1
+            yield step
+    finally:
+        model.train(was_training)
+
+
+def generate(model, prompts: Sequence[Sequence[int]], max_new_tokens: int, **options) -> list[list[int]]:
+    """The new tokens of each prompt; arguments as in `stream`."""
+    drawn = [[] for _ in prompts]
+    for step in stream(model, prompts, max_new_tokens, **options):
+        for row, token in zip(drawn, step):
+            if token is not None:
+                row.append(token)
+    return drawn
+
+
+# ----------------------------------------------------------------------- with text
+
+
+def _prompt(tokenizer, prompt: str) -> list[int]:
+    """The ids of a prompt; the empty prompt is the place before a text begins."""
+    return tokenizer.encode(prompt, strict=True).tolist() or [tokenizer.start]
+
+
+def stream_text(model, tokenizer, prompt: str, max_new_tokens: int = 200, **options) -> Iterator[str]:
+    """Continue one prompt, a piece of text for each token; a character of several tokens comes with its last one.
+
+    Options as in `stream`. A document that ends (`tokenizer.start`) ends the text, unless `stop` says otherwise.
+
+    Raises:
+        ValueError: the vocabulary lacks a character of the prompt.
+    """
+    options.setdefault("stop", tokenizer.start if tokenizer.token_bytes[tokenizer.start] == b"\0" else None)
+    steps = stream(model, [_prompt(tokenizer, prompt)], max_new_tokens, **options)
+    yield from tokenizer.stream(step[0] for step in steps if step[0] is not None)
+
+
+def complete(model, tokenizer, prompts: str | list[str], max_new_tokens: int = 200, **options) -> str | list[str]:
+    """Continue one prompt or several at once: the new text of each, without the prompt. Options as in `stream`."""
+    several = [prompts] if isinstance(prompts, str) else prompts
+    options.setdefault("stop", tokenizer.start if tokenizer.token_bytes[tokenizer.start] == b"\0" else None)
+    drawn = generate(model, [_prompt(tokenizer, prompt) for prompt in several], max_new_tokens, **options)
+    texts = [tokenizer.decode(ids) for ids in drawn]
+    return texts[0] if isinstance(prompts, str) else texts
+
+
+# --------------------------------------------------------------------- text that parses
+
+
+def parses(source: str) -> bool:
+    """Whether Python's parser accepts the text as a whole."""
+    return _parse(source, 0) is None
+
+
+def can_begin(source: str) -> bool:
+    """Whether a text of whole lines can begin a Python file: it parses, or the parser ran out of text and found
+    nothing wrong."""
+    error = _parse(source, codeop.PyCF_ALLOW_INCOMPLETE_INPUT | codeop.PyCF_DONT_IMPLY_DEDENT)
+    return error is None or "incomplete input" in str(error)
+
+
+def _parse(source: str, flags: int) -> Exception | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(source, "<text>", "exec", ast.PyCF_ONLY_AST | flags, dont_inherit=True)
+        except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError) as error:
+            return error
+    return None
+
+
+def complete_python(
+    model,
+    tokenizer,
+    prompt: str = "",
+    max_new_tokens: int = 200,
+    *,
+    tries: int = 20,
+    patience: int = 20,
+    seed: int = 0,
+    stop: int | None = None,
+    **options,
+) -> str:
+    """Continue a prompt so that prompt and continuation together parse as Python.
+
+    Whenever a line is complete, the parser is asked whether the text so far can begin a Python file. If not, the line
+    is drawn again; after `tries` failures the line before it is drawn again too. At the end the text is cut back to
+    the last line with which it parses.
+
+    This is not the model's distribution given that the text parses: each line is conditioned only on what came before
+    it, so a text whose beginning is easy to finish badly is drawn too often, and the cut prefers texts that end where
+    a statement ends. Drawing whole texts until one parses would be exact, and costs one over the parse rate.
+
+    Args:
+        model, tokenizer, prompt, max_new_tokens, seed: as in `complete`.
+        tries: draws of a line before the line above is given up.
+        patience: at most `patience * max_new_tokens` tokens are drawn.
+        stop: the text ends when this id is drawn; None: where a document ends.
+        options: as in `stream`.
+
+    Returns:
+        The new text, without the prompt.
+
+    Raises:
+        ValueError: no file can begin with the prompt.
+        NoContinuation: no continuation that parses was found.
+    """
+    if not can_begin(prompt[: prompt.rfind("\n") + 1]):
+        raise ValueError(f"prompt: no Python file can begin with {prompt[:60]!r}")
+    begin = _prompt(tokenizer, prompt)
+    if stop is None and tokenizer.token_bytes[tokenizer.start] == b"\0":
+        stop = tokenizer.start
+    ids, accepted, failures, drawn = [], [0], 0, 0
+    while len(ids) < max_new_tokens and drawn < patience * max_new_tokens:
+        ended = True
+        for (token,) in stream(
+            model, [begin + ids], max_new_tokens - len(ids), seed=seed + drawn, stop=stop, **options
+        ):
+            if token is None:
+                break
+            ids.append(token)
+            drawn += 1
+            if b"\n" not in tokenizer.token_bytes[token]:
+                continue
+            text = prompt + tokenizer.decode(ids)
+            if can_begin(text[: text.rfind("\n") + 1]):
+                accepted.append(len(ids))
+                failures = 0
+                continue
+            failures += 1
+            if failures > tries and len(accepted) > 1:
+                accepted.pop()
+                failures = 0
+            del ids[accepted[-1] :]
+            ended = False
+            break
+        if ended:
+            break
+    text = prompt + tokenizer.decode(ids)
+    while len(text) >= len(prompt):
+        if parses(text):
+            return text[len(prompt) :]
+        shorter = text[: text.rstrip("\n").rfind("\n") + 1] if text.endswith("\n") else text[: text.rfind("\n") + 1]
+        if len(shorter) == len(text):
+            break
+        text = shorter
+    if parses(prompt):
+        return ""
+    raise NoContinuation(
+        f"prompt: found no continuation of {prompt[:60]!r} that parses in {drawn} tokens; allow more, or try a seed"
+    )
+
+
+# --------------------------------------------------------------------- beam search
+
+
+@torch.inference_mode()
+def beam_search(
+    model, prompt: Sequence[int], max_new_tokens: int, beams: int = 4, length_penalty: float = 0.0
+) -> list[tuple[list[int], float]]:
+    """The most probable continuations that a search of `beams` candidates finds, best first.
+
+    After each token the candidates with the highest total log-probability are kept. With one beam this is greedy
+    decoding; with as many as there are texts it is exhaustive.
+
+    Args:
+        model: as in `stream`; no cache is used.
+        prompt: ids, not empty.
+        max_new_tokens: the length of every continuation.
+        beams: candidates that are kept.
+        length_penalty: scores are divided by length to this power; all lengths are equal here, so only the score
+            changes.
+
+    Returns:
+        Pairs (new ids, log-probability in nats over length ** length_penalty).
+    """
+    if len(prompt) == 0:
+        raise ValueError("prompt: empty; begin with the tokenizer's start id")
+    if beams < 1 or max_new_tokens < 0:
+        raise ValueError(f"beams: {beams}, max_new_tokens: {max_new_tokens}; must be at least 1 and 0")
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    context = getattr(model, "context", None)
+    ids = torch.as_tensor(np.asarray(prompt, dtype=np.int64), device=device)[None]  # (candidates, length)
+    scores = torch.zeros(1, device=device, dtype=torch.double)
+    for _ in range(max_new_tokens):
+        log_p = model(ids[:, window(ids.shape[1], context) :])[:, -1].double().log_softmax(1)  # (candidates, V)
+        total = (scores[:, None] + log_p).flatten()
+        scores, best = total.topk(min(beams, len(total)))
+        ids = torch.cat([ids[best // log_p.shape[1]], (best % log_p.shape[1])[:, None]], dim=1)
+    scale = max(max_new_tokens, 1) ** length_penalty
+    return [(row[len(prompt) :].tolist(), score / scale) for row, score in zip(ids, scores.tolist())]
+
+
+# --------------------------------------------------------------- memorisation
+
+SHORTEST = 16  # characters; a shorter match says nothing
+
+
+def longest_verbatim(texts: Sequence[str], source: str) -> list[str]:
+    """The longest passage of each text that stands, character for character, in `source`; "" if shorter than 16
+    characters.
+
+    All windows of 16 characters are looked up by a rolling hash; those that are found are lengthened, one character
+    at a time.
+    """
+    border = "\U0010ffff"
+    codes = [
+        np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.uint64) + 1
+        for text in (border.join(texts), source)
+    ]
+    longest = [""] * len(texts)
+    if min(map(len, codes)) < SHORTEST:
+        return longest
+    # With sums S[i] of code[j] * m^j for j < i, the window of L at i has the hash (S[i + L] - S[i]) * m^-i, modulo
+    # 2^64.
+    m = 0x9E3779B97F4A7C15
+    count = max(map(len, codes)) + 1
+    power = _powers(m, count)
+    inverse = _powers(pow(m, -1, 1 << 64), count)
+    sums = [np.concatenate([[np.uint64(0)], np.cumsum(code * power[: len(code)], dtype=np.uint64)]) for code in codes]
+    owner = np.repeat(np.arange(len(texts)), [len(text) + 1 for text in texts])
+    first = np.concatenate([[0], np.cumsum([len(text) + 1 for text in texts])])
+    places = [np.arange(len(code)) for code in codes]
+    length = SHORTEST
+    while all(map(len, places)):
+        places = [place[place + length <= len(code)] for place, code in zip(places, codes)]
+        hashes = [(total[place + length] - total[place]) * inverse[place] for total, place in zip(sums, places)]
+        common = [_within(hashes[0], hashes[1]), None]
+        common[1] = _within(hashes[1], hashes[0][common[0]])
+        places = [place[found] for place, found in zip(places, common)]
+        for row, place in zip(*np.unique(owner[places[0]], return_index=True)):
+            at = places[0][place] - first[row]
+            longest[row] = texts[row][at : at + length]
+        length += 1
+    return longest
+
+
+def _powers(base: int, count: int) -> np.ndarray:
+    power = np.full(count, base, np.uint64)
+    power[0] = 1
+    return np.cumprod(power, dtype=np.uint64)
+
+
+def _within(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """For each value whether it is among the others; the smaller of the two is sorted."""
+    if not len(others) or not len(values):
+        return np.zeros(len(values), bool)
+    if len(others) <= len(values):
+        others = np.unique(others)
+        at = np.searchsorted(others, values).clip(max=len(others) - 1)
+        return others[at] == values
+    distinct, back = np.unique(values, return_inverse=True)
+    at = np.searchsorted(distinct, others).clip(max=len(distinct) - 1)
+    found = np.zeros(len(distinct), bool)
+    found[at[distinct[at] == others]] = True
+    return found[back]
