@@ -14,7 +14,12 @@ def start(seconds: int, seed: int = 0) -> None:
     Args:
         seconds: the notebook's time limit on two CPU cores, in seconds. The tests hold its last run to it.
         seed: passed to `torch.manual_seed`.
+
+    Raises:
+        ValueError: `seconds` is not a positive whole number.
     """
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds <= 0:
+        raise ValueError(f"seconds: got {seconds!r}; must be a positive whole number, such as 60")
     import matplotlib as mpl
     import torch
 

@@ -10,10 +10,16 @@ Question = tuple[str, list[Answer]]
 
 
 def check(questions: tuple[Question, ...]) -> None:
-    """Raise `ValueError` unless each question has three answers or more, one of them right, each with its own reason."""
+    """Raise `ValueError` unless each question has three or more answers, one of them right, each with its reason."""
     if not questions:
         raise ValueError("questions: got none; a quiz needs at least one (question, answers) pair")
-    for question, answers in questions:
+    for number, item in enumerate(questions, 1):
+        if not (isinstance(item, tuple | list) and len(item) == 2 and isinstance(item[0], str) and item[0].strip()):
+            raise ValueError(f"question {number}: got {item!r}; must be a pair (text, list of answers)")
+        question, answers = item
+        for answer in answers:
+            if not isinstance(answer, tuple | list) or [type(part) for part in answer] != [str, bool, str]:
+                raise ValueError(f"{question!r}: got the answer {answer!r}; must be (text, True or False, reason)")
         right = sum(is_right for _, is_right, _ in answers)
         if len(answers) < 3 or right != 1:
             raise ValueError(f"{question!r}: got {len(answers)} answers, {right} right; needs three or more, one right")
