@@ -186,6 +186,19 @@ def test_cache_equals_no_cache_and_batch_equals_single(prompts, count, context, 
         assert not any(3 in row for row in together)
 
 
+@pytest.mark.parametrize("context", [None, 4])
+def test_the_repetition_penalty_counts_every_token_so_far(context):
+    """Reference: a loop that looks at the whole text for every token."""
+    model, ids = Toy(11, context, sharp=1.0), [3, 7]
+    for _ in range(20):
+        with torch.no_grad():
+            logits = model(torch.tensor([ids[sampling.window(len(ids), context) :]]))[0, -1]
+        ids.append(
+            max(range(11), key=lambda i: float(logits[i] * ((1.7 if logits[i] < 0 else 1 / 1.7) if i in ids else 1)))
+        )
+    assert generate(model, [ids[:2]], 20, temperature=0, repetition_penalty=1.7) == [ids[2:]]
+
+
 @pytest.mark.parametrize("context", [1, 2, 3, 8, 9])
 def test_the_window_fits_and_moves_forward(context):
     """Reference: its definition: at most `context` tokens, at least one, and a cache lasts for half a context."""
@@ -342,6 +355,17 @@ def test_constrained_text_always_parses(kind, seed, prompt):
             ast.parse(prompt + complete_python(Script(tokenizer.vocab_size), tokenizer, prompt, 60, seed=seed))
     else:
         ast.parse(prompt + complete_python(Script(tokenizer.vocab_size), tokenizer, prompt, 60, seed=seed))
+
+
+def test_a_wrong_line_is_drawn_again():
+    """Reference: the same draws cut at the first line that cannot stand; drawing again gives more text."""
+    tokenizer = CharTokenizer.train(SOURCE)
+    model, constrained, cut = Script(tokenizer.vocab_size), 0, 0
+    for seed in range(24):
+        constrained += len(complete_python(model, tokenizer, "", 60, seed=seed))
+        lines = complete(model, tokenizer, "", 60, seed=seed).splitlines(keepends=True)
+        cut += max(len("".join(lines[:n])) for n in range(len(lines)) if sampling.parses("".join(lines[:n])))
+    assert constrained > 1.5 * cut
 
 
 def test_constrained_text_is_the_models_where_it_parses():
