@@ -372,6 +372,8 @@ def execute(text: NotebookNode, timeout: int = 1200) -> tuple[list[tuple[int, li
                         if output.output_type == "stream" and output.name == "stderr":
                             raise Failed(f"a cell wrote to stderr:\n{cell.source}\n------------------\n{output.text}")
                 seconds = time.perf_counter() - start
+                if left := sorted(file.name for file in folder.iterdir()):
+                    raise Failed(f"the notebook wrote into the working folder: {', '.join(left)}")
                 probe = nbformat.v4.new_code_cell(PROBE)
                 notebook.cells.append(probe)
                 client.execute_cell(probe, len(notebook.cells) - 1, store_history=False)
@@ -379,9 +381,6 @@ def execute(text: NotebookNode, timeout: int = 1200) -> tuple[list[tuple[int, li
                 notebook.cells.pop()
         finally:
             stop.set()
-        left = sorted(file.name for file in folder.iterdir())
-        if left:
-            raise Failed(f"the notebook wrote into the working folder: {', '.join(left)}")
     outputs = []
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
         for output in cell.outputs:
@@ -503,7 +502,7 @@ def main(argv: list[str] | None = None) -> int:
         futures = {md: pool.submit(run_one, md, arguments.force, running) for md in todo}
         for md, future in futures.items():
             well, did, message = future.result()
-            failed, changed = failed or not well, changed or (well and did)
+            failed, changed = failed or not well, changed or (well and did and md.is_relative_to(NOTEBOOKS))
             print(f"{name(md)}: {'' if well else 'FAILED' + chr(10)}{message or 'nothing to do'}", flush=True)
     except KeyboardInterrupt:
         print("interrupted; notebooks that were running keep what they had")
