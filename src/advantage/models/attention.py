@@ -1,0 +1,183 @@
+"""Attention: a soft look-up of values by the similarity of queries and keys.
+
+`scaled_dot_product_attention` has PyTorch's arguments and meaning, and two differences: a query that may attend to
+nothing gets zeros (not NaN), and the weights can be returned. The formula stands in `attend`; the public function
+checks the input, expands it, and hands it to PyTorch's fused kernel where nobody asks for the weights.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def causal_mask(num_queries: int, num_keys: int | None = None, device: torch.device | str | None = None) -> Tensor:
+    """True where query i may attend to key j: j ≤ i. Shape (num_queries, num_keys), as in PyTorch's `is_causal`."""
+    num_keys = num_queries if num_keys is None else num_keys
+    if num_queries < 1 or num_keys < 1:
+        raise ValueError(f"num_queries, num_keys: got {num_queries}, {num_keys}; both must be 1 or more")
+    return torch.ones(num_queries, num_keys, dtype=torch.bool, device=device).tril()
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float) -> tuple[Tensor, Tensor]:
+    """softmax(Q Kᵀ · scale + bias) V and the softmax, for bias −inf where a query may not look.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), equation 1.
+    """
+    scores = query @ key.mT * scale  # (…, L, S)
+    if bias is not None:
+        scores = scores + bias
+    scores = scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+    highest = scores.amax(-1, keepdim=True).detach()
+    highest = highest.masked_fill(highest == -math.inf, 0)  # a row that may look nowhere
+    weights = (scores - highest).exp()  # at most 1: no overflow
+    total = weights.sum(-1, keepdim=True)
+    weights = (weights / total.masked_fill(total == 0, 1)).to(query.dtype)  # … whose weights are all 0
+    return weights @ value, weights
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+    return_weights: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Attention as in `torch.nn.functional.scaled_dot_product_attention`; a query that may look nowhere gets zeros.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), equation 1; grouped queries: Ainslie et al. 2023 (arXiv:2305.13245).
+
+    Args:
+        query: shape (…, L, d_k): L queries.
+        key: shape (…, S, d_k): S keys.
+        value: shape (…, S, d_v): one value for each key.
+        attn_mask: broadcastable to (…, L, S). Boolean: True where a query may attend. Floating-point: added to the
+            scores, −inf where a query may not attend.
+        is_causal: query i may attend to key j only if j ≤ i. Not together with `attn_mask`.
+        scale: factor of the scores, 1/√d_k unless given.
+        enable_gqa: the heads, at dimension −3, may be fewer in key and value; each serves as many query heads in a row.
+        return_weights: also return the weights.
+
+    Returns:
+        Shape (…, L, d_v); with `return_weights` also the weights, shape (…, L, S), whose rows sum to 1, or to 0.
+
+    Raises:
+        ValueError: an argument has the wrong rank, size or dtype, is empty, or (on the CPU, where looking is cheap)
+            holds NaN or infinity. The message names it.
+    """
+    _check(query, key, value, enable_gqa)
+    if enable_gqa:
+        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
+        value = value.repeat_interleave(query.shape[-3] // value.shape[-3], dim=-3)
+    num_queries, num_keys = query.shape[-2], key.shape[-2]
+    if scale is None:
+        scale = 1 / math.sqrt(query.shape[-1])
+    if attn_mask is not None:
+        if is_causal:
+            raise ValueError("attn_mask: given together with is_causal=True; put the causal mask into attn_mask")
+        shape = (*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), num_queries, num_keys)
+        attn_mask = _bias(attn_mask, shape, query.dtype)
+    if not return_weights and attn_mask is None:
+        return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal, scale=scale)
+    if is_causal:
+        attn_mask = _bias(causal_mask(num_queries, num_keys, query.device), (num_queries, num_keys), query.dtype)
+    output, weights = attend(query, key, value, attn_mask, scale)
+    return (output, weights) if return_weights else output
+
+
+class MultiHeadAttention(nn.Module):
+    """Several attentions side by side, each on its own projection of the input, joined by one more projection.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), section 3.2.2.
+
+    Args:
+        d_model: width of input and output.
+        num_heads: number of query heads, each of d_model / num_heads entries.
+        num_kv_heads: number of key and value heads, a divisor of `num_heads`; as many unless given.
+        bias: whether the projections have one.
+
+    Raises:
+        ValueError: `num_heads` does not divide `d_model`, or `num_kv_heads` does not divide `num_heads`.
+    """
+
+    def __init__(self, d_model: int, num_heads: int, num_kv_heads: int | None = None, bias: bool = False) -> None:
+        super().__init__()
+        num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
+        if num_heads < 1 or d_model < 1 or d_model % num_heads:
+            raise ValueError(f"num_heads: {num_heads}, with d_model {d_model}; it must divide d_model")
+        if num_kv_heads < 1 or num_heads % num_kv_heads:
+            raise ValueError(f"num_kv_heads: {num_kv_heads}, with num_heads {num_heads}; it must divide num_heads")
+        self.d_head = d_model // num_heads
+        self.query = nn.Linear(d_model, d_model, bias=bias)
+        self.key = nn.Linear(d_model, num_kv_heads * self.d_head, bias=bias)
+        self.value = nn.Linear(d_model, num_kv_heads * self.d_head, bias=bias)
+        self.output = nn.Linear(d_model, d_model, bias=bias)
+
+    def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
+        """Shape (B, T, d_model) to the same shape; masks as in `scaled_dot_product_attention`, (…, heads, T, T)."""
+        if x.ndim != 3:
+            raise ValueError(f"x: shape {tuple(x.shape)}; give it the shape (B, T, d_model)")
+        heads = [
+            projection(x).unflatten(-1, (-1, self.d_head)).transpose(1, 2)  # (B, heads, T, d_head)
+            for projection in (self.query, self.key, self.value)
+        ]
+        attended = scaled_dot_product_attention(*heads, attn_mask=attn_mask, is_causal=is_causal, enable_gqa=True)
+        return self.output(attended.transpose(1, 2).flatten(-2))
+
+
+def _bias(attn_mask: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """The mask as numbers to add to scores of the given shape."""
+    if attn_mask.dtype != torch.bool and not attn_mask.is_floating_point():
+        raise ValueError(f"attn_mask: {attn_mask.dtype}; give booleans (True: may attend) or numbers to add")
+    try:
+        fits = torch.broadcast_shapes(attn_mask.shape, shape) == torch.Size(shape)
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise ValueError(f"attn_mask: shape {tuple(attn_mask.shape)} does not broadcast to the scores' shape {shape}")
+    if attn_mask.dtype == torch.bool:
+        return torch.zeros(attn_mask.shape, dtype=dtype, device=attn_mask.device).masked_fill(~attn_mask, -math.inf)
+    if attn_mask.device.type == "cpu" and (attn_mask.isnan().any() or (attn_mask == math.inf).any()):
+        raise ValueError("attn_mask: holds NaN or +inf; give finite numbers, or −inf where a query may not attend")
+    return attn_mask.to(dtype)
+
+
+def _check(query: Tensor, key: Tensor, value: Tensor, enable_gqa: bool) -> None:
+    named = {"query": query, "key": key, "value": value}
+    for name, tensor in named.items():
+        if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+            kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise ValueError(f"{name}: {kind}; give a tensor of floating-point numbers")
+        if tensor.ndim < 2 + enable_gqa:
+            wanted = "(…, heads, tokens, width)" if enable_gqa else "(…, tokens, width)"
+            raise ValueError(f"{name}: shape {tuple(tensor.shape)}; give it the shape {wanted}")
+        if tensor.numel() == 0:
+            raise ValueError(f"{name}: shape {tuple(tensor.shape)} holds nothing; give one token or more")
+        if tensor.dtype != query.dtype or tensor.device != query.device:
+            raise ValueError(
+                f"{name}: {tensor.dtype} on {tensor.device}, with query {query.dtype} on {query.device}; "
+                "give all three the same"
+            )
+        # A sum is cheap and not finite if an entry is not; it may overflow by itself, so look closer before refusing.
+        if tensor.device.type == "cpu" and not tensor.detach().sum().isfinite() and not tensor.isfinite().all():
+            raise ValueError(f"{name}: holds NaN or infinity; give finite numbers")
+    if key.shape[-1] != query.shape[-1]:
+        raise ValueError(f"key: width {key.shape[-1]}, with query of width {query.shape[-1]}; give both d_k")
+    if value.shape[-2] != key.shape[-2]:
+        raise ValueError(f"value: {value.shape[-2]} tokens, with key of {key.shape[-2]}; give one value for each key")
+    batch = slice(None, -3 if enable_gqa else -2)
+    for name in ("key", "value"):
+        tensor = named[name]
+        if enable_gqa and query.shape[-3] % tensor.shape[-3]:
+            raise ValueError(f"{name}: {tensor.shape[-3]} heads; give a divisor of the query's {query.shape[-3]}")
+        try:
+            torch.broadcast_shapes(query.shape[batch], tensor.shape[batch])
+        except RuntimeError:
+            raise ValueError(
+                f"{name}: shape {tuple(tensor.shape)}, with query of shape {tuple(query.shape)}; "
+                "give batch dimensions that broadcast"
+            ) from None
