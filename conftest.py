@@ -1,6 +1,11 @@
-"""What every test runs with, and nbval's kernels: one thread, no network, no progress bars, a ledger of its own."""
+"""What every test runs with, and nbval's kernels: one thread, no network, no progress bars, a ledger of its own.
 
+With ADVANTAGE_RUN_TIMES=FILE the seconds of each notebook and the device are written there: `make test-gpu` does so.
+"""
+
+import datetime
 import importlib.util
+import json
 import os
 import sys
 import tempfile
@@ -26,7 +31,32 @@ _offline.loader.exec_module(importlib.util.module_from_spec(_offline))
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("nbval", False):
+        import matplotlib.font_manager  # noqa: F401  builds the font cache, which would else be built, and said, in a cell
+
         os.environ["CI"] = "true"
+
+
+def _seconds_of(item: pytest.Item) -> float:
+    """How long the notebook that a test runs took when it was last executed; 0 for other tests."""
+    path = (
+        item.path
+        if item.path.suffix == ".ipynb"
+        else getattr(item, "callspec", None) and item.callspec.params.get("md")
+    )
+    if not isinstance(path, Path):
+        return 0
+    recorded = json.loads(path.with_suffix(".ipynb").read_text(encoding="utf-8"))["metadata"].get("advantage", {})
+    return recorded.get("seconds", 0)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --dist loadgroup too, a notebook's cells stay together; and the longest notebook starts first."""
+    if config.getoption("nbval", False):
+        for item in items:
+            if item.path.suffix == ".ipynb":
+                item.add_marker(pytest.mark.xdist_group(str(item.path)))
+        items.sort(key=_seconds_of, reverse=True)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -34,3 +64,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """A kernel starts with an empty ledger: no chapter sees what another measured."""
     if item.path.suffix == ".ipynb":
         os.environ["ADVANTAGE_LEDGER"] = os.path.join(_scratch.name, f"{item.path.parent.name}-{item.path.stem}.json")
+
+
+_seconds: dict[str, float] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    notebook, is_notebook, _ = report.nodeid.partition(".ipynb")
+    if is_notebook:
+        _seconds[notebook] = _seconds.get(notebook, 0) + report.duration
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Record the times of a run that passed."""
+    target = os.environ.get("ADVANTAGE_RUN_TIMES")
+    if target and exitstatus == 0 and not hasattr(session.config, "workerinput"):
+        import torch
+
+        device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores"
+        run = {"device": device, "torch": torch.__version__, "date": datetime.date.today().isoformat()}
+        times = {name: {"seconds": round(seconds, 1), **run} for name, seconds in sorted(_seconds.items())}
+        Path(target).write_text(json.dumps(times, indent=1) + "\n", encoding="utf-8")

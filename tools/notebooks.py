@@ -342,6 +342,8 @@ def execute(text: NotebookNode, timeout: int = 1200) -> tuple[list[tuple[int, li
     Raises:
         Failed: a cell raised or wrote to stderr; the message has its code and what it said.
     """
+    import matplotlib.font_manager  # noqa: F401  builds the font cache, which would else be built, and said, in a cell
+
     notebook = nbformat.v4.new_notebook(cells=[_bare(cell) for cell in text.cells])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     stop = threading.Event()
