@@ -11,7 +11,6 @@ site is put together beside the old one and takes its place in one step: an inte
 import argparse
 import filecmp
 import hashlib
-import http.server
 import json
 import multiprocessing
 import os
@@ -22,7 +21,6 @@ import sys
 import threading
 import time
 import tomllib
-from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -190,12 +188,12 @@ def assemble(folder: Path) -> None:
     )
     (folder / "robots.txt").write_text(f"User-agent: *\nAllow: /\n\nSitemap: {url}sitemap.xml\n")
     (folder / ".nojekyll").touch()  # GitHub Pages would leave out folders that begin with _
-    command = [sys.executable, "-m", "pagefind", "--site", str(folder), "--exclude-selectors", ".headerlink, .copy"]
+    command = [sys.executable, "-m", "pagefind", "--site", str(folder), "--exclude-selectors", ".headerlink, .cell_input, .stream"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"pagefind failed:\n{done.stdout}{done.stderr}")
     for unused in (folder / "pagefind").glob("pagefind-*"):  # its user interfaces; the site has its own
-        if unused.suffix in {".js", ".css"}:
+        if unused.name != "pagefind-worker.js" and unused.suffix in {".js", ".css"}:
             unused.unlink()
 
 
@@ -245,59 +243,21 @@ def where() -> str:
 
 # --- serving -------------------------------------------------------------------------------------------------------
 
-RELOAD = b"<script>new EventSource('/_reload').onmessage = () => location.reload()</script>"
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves the site; to each page it adds a script that reloads it when the site was built anew."""
-
-    rebuilt = threading.Condition()
-
-    def do_GET(self) -> None:
-        if self.path == "/_reload":
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.end_headers()
-            with self.rebuilt:
-                self.rebuilt.wait()
-            try:
-                self.wfile.write(b"data: now\n\n")
-            except OSError:
-                pass
-            return
-        path = Path(self.translate_path(self.path))
-        if path.is_dir():
-            path = path / "index.html"
-        if path.suffix == ".html" or not path.exists():
-            missing = not path.exists()
-            page = (SITE / "404.html" if missing else path).read_bytes().replace(b"</body>", RELOAD + b"</body>")
-            self.send_response(404 if missing else 200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(page)))
-            self.end_headers()
-            self.wfile.write(page)
-            return
-        super().do_GET()
-
-    def log_message(self, *args: object) -> None:
-        pass
-
 
 def serve() -> None:
+    import serving
     from watchfiles import watch
 
     if not SITE.exists():
         raise SystemExit(1)
-    handler = partial(Handler, directory=str(SITE))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"Serving http://localhost:{PORT}/ and http://localhost:{PORT}/zh/ (Ctrl-C ends it)", flush=True)
+    rebuilt = threading.Condition()
+    address = serving.start(SITE, PORT, rebuilt)
+    print(f"Serving {address} and {address}zh/ (Ctrl-C ends it)", flush=True)
     try:
         for _ in watch(*(ROOT / name for name in [*SOURCES, *TOOLS] if (ROOT / name).exists()), debounce=400):
             if subprocess.run([sys.executable, __file__]).returncode == 0:
-                with Handler.rebuilt:
-                    Handler.rebuilt.notify_all()
+                with rebuilt:
+                    rebuilt.notify_all()
     except KeyboardInterrupt:
         pass
 

@@ -43,9 +43,10 @@
     code.parentElement.append(button);
   }
 
-  // What scrolls sideways can be reached by keyboard.
-  const reach = () => {
-    for (const box of $$("pre, .table-scroll, .equation, .text_html")) {
+  // What scrolls sideways can be reached by keyboard. Looked at when it comes near: measuring lays out what is not yet shown.
+  const near = new IntersectionObserver((entries) => {
+    for (const { target: box, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
       if (box.scrollWidth > box.clientWidth + 1) {
         box.tabIndex = 0;
         box.setAttribute("role", "group");
@@ -54,11 +55,8 @@
         for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
       }
     }
-  };
-  reach();
-  addEventListener("resize", reach);
-  document.addEventListener("toggle", reach, true);
-  document.fonts?.ready.then(reach);
+  }, { rootMargin: "50%" });
+  for (const box of $$("pre, .table-scroll, .equation, .text_html")) near.observe(box);
 
   // "On this page" follows the reader.
   const links = new Map([...$$(".sections a")].map((link) => [link.hash.slice(1), link]));
