@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import chisquare
 
 from advantage.textgen import sampling
+from advantage.textgen.models import GPT, LSTM
 from advantage.textgen.sampling import beam_search, complete, complete_python, draw, generate, probabilities, stream
 from advantage.textgen.tokenizer import BPETokenizer, ByteTokenizer, CharTokenizer
 
@@ -184,6 +185,45 @@ def test_cache_equals_no_cache_and_batch_equals_single(prompts, count, context, 
         assert [len(row) for row in together] == [count] * len(prompts)
     else:
         assert not any(3 in row for row in together)
+
+
+def trained(kind, context=24):
+    """A model of the package with weights far from their beginning, so that every path through it matters."""
+    torch.manual_seed(0)
+    model = GPT(13, context, 2, 32, 2) if kind == "gpt" else LSTM(13, 16, 2)
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    return model.eval()
+
+
+@pytest.mark.parametrize("kind", ["gpt", "lstm"])
+@given(data=st.data())
+@settings(deadline=None, max_examples=15)
+def test_the_models_of_the_package_with_and_without_cache(kind, data):
+    """Reference: the loop without a cache, one prompt at a time; texts run past the context."""
+    model = trained(kind)
+    prompts = data.draw(st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=30), min_size=1, max_size=3))
+    options = data.draw(
+        st.sampled_from([{"temperature": 0}, {"top_p": 0.9}, {"min_p": 0.05, "repetition_penalty": 1.2}])
+    )
+    together = generate(model, prompts, 30, seed=3, **options)
+    assert together == generate(model, prompts, 30, seed=3, cache=False, **options)
+    for row, prompt in enumerate(prompts):
+        assert generate(model, [prompt], 30, seed=3 + row, cache=False, **options) == [together[row]]
+
+
+@pytest.mark.parametrize("kind", ["gpt", "lstm"])
+def test_logits_with_and_without_cache(kind):
+    """Reference: one pass over the whole text, float32 on the CPU, to 1e-5."""
+    model, ids = trained(kind), torch.randint(13, (3, 24), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        cache = model.new_cache(3, 24)
+        steps = [
+            model(ids[:, :7], cache),
+            *(model(ids[:, n : n + 1], cache) for n in range(7, 20)),
+            model(ids[:, 20:], cache),
+        ]
+        torch.testing.assert_close(torch.cat(steps, 1), model(ids), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("context", [None, 4])
@@ -382,6 +422,41 @@ def test_constrained_text_is_the_models_where_it_parses():
     assert complete_python(Recite(256), ByteTokenizer(), "", len(text), cache=False) == text
     cut = complete_python(Recite(256), ByteTokenizer(), "", text.index("2]"), cache=False)
     assert cut == "x = 1\n"
+
+
+def test_a_text_of_which_no_part_parses_is_drawn_again():
+    """Reference: a model that half the time leaves a docstring open, and one that always does."""
+
+    class Open(Script):
+        share = 0.5
+
+        def forward(self, ids, cache=None):
+            logits = torch.full((len(ids), 1, 256), -math.inf)
+            if ids.shape[1] == 1:
+                logits[:, -1, [ord("'"), ord("x")]] = torch.tensor([self.share, 1 - self.share]).log()
+            else:
+                logits[:, -1, ord("'" if ids[0, 1] == ord("'") and ids.shape[1] < 4 else "a")] = 0
+            return logits
+
+    model, tokenizer = Open(256), ByteTokenizer()
+    for seed in range(10):
+        assert complete_python(model, tokenizer, "", 8, seed=seed, cache=False) == "xaaaaaaa"
+    model.share = 1.0
+    assert complete_python(model, tokenizer, "", 8, cache=False) == ""
+
+
+def test_a_document_that_ends_at_once_ends():
+    """Reference: a model that draws only the separator: nothing to add, or an error."""
+
+    class End(Script):
+        def forward(self, ids, cache=None):
+            logits = torch.full((*ids.shape, 256), -math.inf)
+            logits[..., 0] = 0
+            return logits
+
+    assert complete_python(End(256), ByteTokenizer(), "x = 1\n", 8, temperature=0) == ""
+    with pytest.raises(sampling.NoContinuation):
+        complete_python(End(256), ByteTokenizer(), "def f():\n", 8, temperature=0)
 
 
 @pytest.mark.parametrize(

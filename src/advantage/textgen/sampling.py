@@ -302,7 +302,7 @@ def complete_python(
 
     Whenever a line is complete, the parser is asked whether the text so far can begin a Python file. If not, the line
     is drawn again; after `tries` failures the line before it is drawn again too. At the end the text is cut back to
-    the last line with which it parses.
+    the last line with which it parses; where there is none, all is drawn again.
 
     This is not the model's distribution given that the text parses: each line is conditioned only on what came before
     it, so a text whose beginning is easy to finish badly is drawn too often, and the cut prefers texts that end where
@@ -327,40 +327,39 @@ def complete_python(
     begin = _prompt(tokenizer, prompt)
     if stop is None and tokenizer.token_bytes[tokenizer.start] == b"\0":
         stop = tokenizer.start
-    ids, accepted, failures, drawn = [], [0], 0, 0
-    while len(ids) < max_new_tokens and drawn < patience * max_new_tokens:
-        ended = True
-        for (token,) in stream(
-            model, [begin + ids], max_new_tokens - len(ids), seed=seed + drawn, stop=stop, **options
-        ):
-            if token is None:
+    drawn, allowed = 0, patience * max_new_tokens
+    while drawn < allowed:  # once, but for a text of which no part parses: a string left open in its first line
+        ids, accepted, failures, ended = [], [0], 0, False
+        while len(ids) < max_new_tokens and drawn < allowed and not ended:
+            ended = True
+            for (token,) in stream(
+                model, [begin + ids], max_new_tokens - len(ids), seed=seed + drawn, stop=stop, **options
+            ):
+                drawn += 1
+                if token is None or drawn > allowed:
+                    break
+                ids.append(token)
+                if b"\n" not in tokenizer.token_bytes[token]:
+                    continue
+                text = prompt + tokenizer.decode(ids)
+                if can_begin(text[: text.rfind("\n") + 1]):
+                    accepted.append(len(ids))
+                    failures = 0
+                    continue
+                failures += 1
+                if failures > tries and len(accepted) > 1:
+                    accepted.pop()
+                    failures = 0
+                del ids[accepted[-1] :]
+                ended = False
                 break
-            ids.append(token)
-            drawn += 1
-            if b"\n" not in tokenizer.token_bytes[token]:
-                continue
-            text = prompt + tokenizer.decode(ids)
-            if can_begin(text[: text.rfind("\n") + 1]):
-                accepted.append(len(ids))
-                failures = 0
-                continue
-            failures += 1
-            if failures > tries and len(accepted) > 1:
-                accepted.pop()
-                failures = 0
-            del ids[accepted[-1] :]
-            ended = False
-            break
-        if ended:
-            break
-    text = prompt + tokenizer.decode(ids)
-    while len(text) >= len(prompt):
-        if parses(text):
-            return text[len(prompt) :]
-        shorter = text[: text.rstrip("\n").rfind("\n") + 1] if text.endswith("\n") else text[: text.rfind("\n") + 1]
-        if len(shorter) == len(text):
-            break
-        text = shorter
+        text = tokenizer.decode(ids)
+        lines = text.splitlines(keepends=True)
+        for end in range(len(lines), 0, -1):
+            if parses(prompt + "".join(lines[:end])):
+                return "".join(lines[:end])
+        if not text and parses(prompt):  # the document ended at once
+            return ""
     if parses(prompt):
         return ""
     raise NoContinuation(
