@@ -31,32 +31,39 @@ _offline.loader.exec_module(importlib.util.module_from_spec(_offline))
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("nbval", False):
-        import matplotlib.font_manager  # noqa: F401  builds the font cache, which would else be built, and said, in a cell
+        import matplotlib.font_manager  # noqa: F401  builds the font cache; a cell that did would say so
 
         os.environ["CI"] = "true"
 
 
 def _seconds_of(item: pytest.Item) -> float:
     """How long the notebook that a test runs took when it was last executed; 0 for other tests."""
-    path = (
-        item.path
-        if item.path.suffix == ".ipynb"
-        else getattr(item, "callspec", None) and item.callspec.params.get("md")
-    )
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    path = item.path if item.path.suffix == ".ipynb" else parameters.get("md")
     if not isinstance(path, Path):
         return 0
     recorded = json.loads(path.with_suffix(".ipynb").read_text(encoding="utf-8"))["metadata"].get("advantage", {})
     return recorded.get("seconds", 0)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --dist loadgroup too, a notebook's cells stay together; and the longest notebook starts first."""
+    """The longest notebook starts first, so that no worker waits for the other at the end."""
     if config.getoption("nbval", False):
-        for item in items:
-            if item.path.suffix == ".ipynb":
-                item.add_marker(pytest.mark.xdist_group(str(item.path)))
         items.sort(key=_seconds_of, reverse=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """--dist loadfile, but for tests/test_standalone.py: each of its tests runs a notebook of its own."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if "test_standalone.py" in nodeid else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
