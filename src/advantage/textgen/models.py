@@ -58,8 +58,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], layer: int, cache: Cache | None) -> Tensor:
         B, T, d_model = x.shape
-        q, k, v = self.qkv(norm(x)).view(B, T, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)  # each (B, H, T, d_head)
-        q, k = (rotate(norm(half), *angles) for half in (q, k))
+        qkv = self.qkv(norm(x)).view(B, T, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)  # (3, B, H, T, d_head)
+        (q, k), v = rotate(norm(qkv[:2]), *angles), qkv[2]  # each (B, H, T, d_head)
         if cache is None:
             mixed = scaled_dot_product_attention(q, k, v, is_causal=True)
         else:
@@ -67,7 +67,8 @@ class Block(nn.Module):
             cache.key[layer, :, :, start:end], cache.value[layer, :, :, start:end] = k, v
             k, v = cache.key[layer, :, :, :end], cache.value[layer, :, :, :end]
             mask = None if T == 1 else causal_mask(end, device=x.device)[start:]  # (T, end)
-            mixed = scaled_dot_product_attention(q, k, v, attn_mask=mask)
+            # PyTorch's own gives the same; checking every argument, as ours does, would cost half of a one-token step
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         x = x + self.out(mixed.transpose(1, 2).reshape(B, T, d_model))
         return x + self.down(F.relu(self.up(norm(x))).square())
 
