@@ -379,7 +379,7 @@ for i in x: print(i)
 """
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     st.sampled_from(["char", "byte", "bpe"]),
     st.integers(0, 10**6),
