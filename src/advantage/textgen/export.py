@@ -1,0 +1,52 @@
+"""Our GPT as a Qwen3 of `transformers`: the same weights under other names, the same logits."""
+
+import torch
+
+from advantage.textgen.models import EPSILON, GPT, ROTARY_BASE
+
+
+def to_transformers(model: GPT):
+    """A `Qwen3ForCausalLM` that gives the same logits.
+
+    Two things that Qwen3 has and ours lacks cancel out: its norms have a gain, which is set to one; its MLP is gated,
+    down(act(gate x) · up x), which with the activation ReLU and gate = up is our squared ReLU.
+
+    Args:
+        model: a GPT of this package.
+
+    Raises:
+        ValueError: `model` is not a GPT.
+    """
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    if not isinstance(model, GPT):
+        raise ValueError(f"model: {type(model).__name__}; must be a GPT of advantage.textgen.models")
+    settings, d_model = model.settings, model.settings["d_model"]
+    config = Qwen3Config(
+        vocab_size=settings["vocab_size"],
+        hidden_size=d_model,
+        intermediate_size=4 * d_model,
+        num_hidden_layers=settings["num_layers"],
+        num_attention_heads=settings["num_heads"],
+        num_key_value_heads=settings["num_heads"],
+        head_dim=model.d_head,
+        hidden_act="relu",
+        max_position_embeddings=settings["context"],
+        rms_norm_eps=EPSILON,
+        rope_parameters={"rope_type": "default", "rope_theta": ROTARY_BASE},
+        tie_word_embeddings=settings["tied"],
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    exported = Qwen3ForCausalLM(config).eval()
+    weights = {"model.embed_tokens.weight": model.embedding.weight, "lm_head.weight": model.head.weight}
+    for i, block in enumerate(model.blocks):
+        names = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+        weights |= {f"model.layers.{i}.{name}.weight": part for name, part in zip(names, block.qkv.weight.chunk(3))}
+        weights |= {f"model.layers.{i}.self_attn.o_proj.weight": block.out.weight}
+        weights |= {f"model.layers.{i}.mlp.{name}.weight": block.up.weight for name in ("gate_proj", "up_proj")}
+        weights |= {f"model.layers.{i}.mlp.down_proj.weight": block.down.weight}
+    with torch.no_grad():
+        for name, parameter in exported.named_parameters():
+            parameter.copy_(weights[name]) if name in weights else parameter.fill_(1.0)
+    return exported
