@@ -195,7 +195,7 @@ def test_a_notebook_runs_alone(md, chinese, installed, tmp_path):
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="Colab installs from a repository; this is none")
-@pytest.mark.parametrize("part", ["strategy", "textgen"])
+@pytest.mark.parametrize("part", ["textgen"])
 def test_the_first_cell_installs_the_package_on_colab(part, tmp_path):
     """Issue 2, §2: where the package is missing the unchanged first cell installs it; here git takes this checkout."""
     address = new_chapter.address()

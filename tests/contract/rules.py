@@ -705,10 +705,31 @@ def problems(chapter: Chapter) -> list[str]:
     return [f"{name}: {problem}" for name, check in RULES.items() for problem in check(chapter)]
 
 
+def unshown_numbers(chapter: Chapter) -> list[str]:
+    """Numbers of the prose, of three characters or more, that stand in no code and no output: to be checked by eye."""
+    shown = " ".join(cell.source for cell in chapter.code)
+    for cell in chapter.code:
+        for output in cell.outputs:
+            data = {kind: text for kind, text in output.get("data", {}).items() if not kind.startswith("image/")}
+            shown += " ".join(["", output.get("text", ""), *map(str, data.values())])
+    number = re.compile(r"(?<![\w.,])\d[\d,.]*\d(?![\w])")
+    known = {found.replace(",", "") for found in number.findall(shown)}
+    wrong = []
+    for title, section in chapter.sections:
+        for line in plain_text(section).splitlines() if title != "References" else []:
+            for found in number.findall(line):
+                plain = found.replace(",", "")
+                rounded = any(each.startswith(plain) for each in known)
+                if len(plain) > 2 and not rounded:
+                    wrong.append(f"{found} in {line.strip()[:80]!r}")
+    return wrong
+
+
 def main(argv: list[str]) -> int:
     found = False
-    for md in notebooks.find_pairs([Path(path) for path in argv]):
-        for problem in problems(Chapter(md)):
+    check = unshown_numbers if "--numbers" in argv else problems
+    for md in notebooks.find_pairs([Path(path) for path in argv if path != "--numbers"]):
+        for problem in check(Chapter(md)):
             found = True
             print(f"{notebooks.name(md)}: {problem}")
     return int(found)
