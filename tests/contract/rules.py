@@ -720,7 +720,8 @@ def unshown_numbers(chapter: Chapter) -> list[str]:
             for found in number.findall(line):
                 plain = found.replace(",", "")
                 rounded = any(each.startswith(plain) for each in known)
-                if len(plain) > 2 and not rounded:
+                year = re.fullmatch(r"(?:19|20)\d\d", plain)
+                if len(plain) > 2 and not rounded and not year:
                     wrong.append(f"{found} in {line.strip()[:80]!r}")
     return wrong
 
