@@ -43,16 +43,18 @@ def render(questions: tuple[Question, ...], right: str = "Right.", wrong: str = 
     return "\n".join([*parts, "</div>"])
 
 
-def quiz(*questions: Question) -> HTML:
+def quiz(*questions: Question, right: str = "Right.", wrong: str = "No.") -> HTML:
     """Show questions as folds, in a notebook and on the site alike, with no network and no script.
 
     Args:
         questions: pairs (question, answers); an answer is (text, whether it is right, why).
+        right: the word before the reason of the right answer.
+        wrong: the word before the reasons of the others.
 
     Raises:
         ValueError: a question has fewer than three answers, not exactly one right one, or an empty or repeated reason.
     """
-    return HTML(render(questions))
+    return HTML(render(questions, right, wrong))
 
 
 def _inline(text: str) -> str:
