@@ -14,6 +14,13 @@ import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 
+PARTS = {  # folder of notebooks/ and what the table of contents calls it, in the book's order
+    "models": "Models",
+    "textgen": "The text-generation project",
+    "applications": "Applications",
+    "strategy": "Platform strategy",
+}
+
 TEMPLATE = '''\
 # {title}
 
@@ -172,19 +179,21 @@ def text(part: str, name: str, root: Path = ROOT) -> str:
 
 
 def with_entry(toc: str, part: str, name: str) -> str:
-    """`_toc.yml` with the chapter after the last one of its part, or in a new part at the end. All else stays."""
+    """`_toc.yml` with the chapter after the last one of its part; a new part stands where the book has it."""
     entry = f"- file: notebooks/{part}/{name}"
     if found := list(re.finditer(rf"(?m)^( *)- file: notebooks/{re.escape(part)}/.*$", toc)):
         last = found[-1]
         return f"{toc[: last.end()]}\n{last[1]}{entry}{toc[last.end() :]}"
-    return f"{toc.rstrip()}\n  - caption: {part.capitalize()}\n    chapters:\n      {entry}\n"
+    later = [*list(PARTS.values())[list(PARTS).index(part) + 1 :], "Reference"]
+    place = re.search(rf"(?m)^  - caption: (?:{'|'.join(map(re.escape, later))})\s*$", toc)
+    at = place.start() if place else len(toc)
+    return f"{toc[:at]}  - caption: {PARTS[part]}\n    chapters:\n      {entry}\n{toc[at:]}"
 
 
 def create(part: str, name: str, root: Path = ROOT) -> Path:
     """Write the `.md` half and the entry in `_toc.yml`; returns the path of the half."""
-    parts = sorted(folder.name for folder in (root / "notebooks").iterdir() if folder.is_dir())
-    if part not in parts:
-        raise ValueError(f"part: got {part!r}; must be a folder of notebooks/: {', '.join(parts)}")
+    if part not in PARTS:
+        raise ValueError(f"part: got {part!r}; must be one of {', '.join(PARTS)}")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise ValueError(f"name: got {name!r}; must be lower-case words joined by hyphens, as in unit-economics")
     md = root / "notebooks" / part / f"{name}.md"
@@ -192,6 +201,7 @@ def create(part: str, name: str, root: Path = ROOT) -> Path:
         raise ValueError(f"name: notebooks/{part}/{name} exists already")
     toc = root / "_toc.yml"
     entries = with_entry(toc.read_text(encoding="utf-8"), part, name)
+    md.parent.mkdir(parents=True, exist_ok=True)
     notebooks.write_atomically(md, text(part, name, root))
     notebooks.write_atomically(toc, entries)
     return md

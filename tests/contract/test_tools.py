@@ -251,7 +251,6 @@ def test_interrupted(example):
 
 def test_a_new_chapter_is_valid(tmp_path):
     """Issue 2, §1: `make chapter` creates a valid pair and its entry; only what is to be written is missing."""
-    (tmp_path / "notebooks" / "strategy").mkdir(parents=True)
     (tmp_path / "book").mkdir()
     for name in ("pyproject.toml", "_toc.yml"):
         (tmp_path / name).write_bytes((rules.ROOT / name).read_bytes())
@@ -286,8 +285,10 @@ def test_the_entry_stands_after_its_part():
     added = new_chapter.with_entry(toc, "models", "c").splitlines()
     assert added.index("      - file: notebooks/models/c") == 6
     assert [line for line in added if "/c" not in line] == toc.splitlines()
-    assert new_chapter.with_entry(toc, "strategy", "d") == (
-        toc + "  - caption: Strategy\n    chapters:\n      - file: notebooks/strategy/d\n"
+    parts = [line for line in new_chapter.with_entry(toc, "strategy", "d").splitlines() if "caption" in line]
+    assert [part.split(": ")[1] for part in parts] == ["The models", "Platform strategy", "Reference"]
+    assert new_chapter.with_entry("parts:\n", "textgen", "e") == (
+        "parts:\n  - caption: The text-generation project\n    chapters:\n      - file: notebooks/textgen/e\n"
     )
 
 
