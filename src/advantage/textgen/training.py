@@ -64,7 +64,7 @@ def evaluate(model: nn.Module, tokens: np.ndarray, context: int, at_once: int = 
 
 
 def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
-    """Push the singular values of each matrix (…, m, n) towards 1, by Newton–Schulz iteration.
+    """Push the singular values of each of k matrices, (k, m, n), towards 1, by Newton–Schulz iteration.
 
     Source: Jordan et al. 2024, Muon (https://kellerjordan.github.io/posts/muon/), whose coefficients these are.
     """

@@ -1,0 +1,236 @@
+"""The training loop: the same run, however it is cut, killed, split over processes or damaged."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.nn import functional as F
+
+from advantage.textgen import training
+from advantage.textgen.models import GPT, LSTM
+
+TOKENS = np.random.default_rng(0).integers(0, 7, 4000).astype(np.uint8)
+TOKENS[1::2] = TOKENS[::2]  # every second token repeats the one before: half of the loss can be learned
+BUDGET = 30 * 4 * 16  # tokens: 30 steps
+
+
+def fresh(kind="gpt"):
+    torch.manual_seed(0)
+    return GPT(7, 16, 1, 16, 2) if kind == "gpt" else LSTM(7, 16)
+
+
+def run(model, out=None, **options):
+    options = {"budget_tokens": BUDGET, "context": 16, "batch": 4} | options
+    return training.train(model, TOKENS[:3500], TOKENS[3500:], out=out, **options)
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+@pytest.mark.parametrize("kind", ["gpt", "lstm"])
+def test_the_loss_falls_below_what_single_tokens_tell(kind):
+    """Reference: the entropy of the tokens, ln 7, which only the order of the tokens can beat."""
+    result = run(fresh(kind), budget_tokens=BUDGET * 10)
+    assert result.val_loss < 0.75 * np.log(7)
+    assert result.tokens == BUDGET * 10
+    assert result.steps == 300
+
+
+def test_evaluation_counts_every_token_once():
+    """Reference: one forward pass for each window, written out."""
+    model = fresh()
+    torch.nn.init.normal_(model.head.weight)
+    tokens, total = TOKENS[:107], 0.0
+    for start in range(0, 106, 16):
+        piece = torch.from_numpy(tokens[start : start + 17].astype(np.int64))
+        total += F.cross_entropy(model(piece[None, :-1])[0], piece[1:], reduction="sum").item()
+    assert training.evaluate(model, tokens, 16) == pytest.approx(total / 106, rel=1e-6)
+    assert training.evaluate(model, tokens, 16, at_once=16) == pytest.approx(total / 106, rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 5), (2, 3, 8), (2, 8, 3), (4, 6, 6)])
+def test_orthogonalised_singular_values_are_near_one(shape):
+    """Reference: torch's singular value decomposition; five steps bring 0.05 … 1 into 0.6 … 1.3."""
+    matrix = torch.randn(shape, dtype=torch.float64)
+    u, s, v = torch.linalg.svd(matrix, full_matrices=False)
+    matrix = u * s.clamp(min=0.1 * s.max().item())[..., None, :] @ v
+    after = training.orthogonalise(matrix, steps=5)
+    assert ((torch.linalg.svdvals(after) > 0.6) & (torch.linalg.svdvals(after) < 1.3)).all()
+    a, _, b = torch.linalg.svd(after, full_matrices=False)
+    assert torch.allclose(a @ b, u @ v, atol=1e-6)  # the same directions
+
+
+@pytest.mark.parametrize("kind", ["gpt", "lstm"])
+def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path, kind):
+    """Reference: the run that was not interrupted, bit for bit."""
+    whole = fresh(kind)
+    expected = run(whole)
+
+    def stop(step):
+        if step == 11:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(fresh(kind), tmp_path, on_step=stop)
+    resumed = fresh(kind)
+    result = run(resumed, tmp_path)
+    assert torch.equal(weights(resumed), weights(whole))
+    assert (result.val_loss, result.steps) == (expected.val_loss, expected.steps)
+
+
+LIVES = """
+import os, random, signal, sys, time
+from pathlib import Path
+from advantage.textgen.__main__ import main
+from advantage.textgen import corpus, models, storage, tokenizer, training  # imported once, before the processes part
+
+def arguments(out):
+    sizes = "--layers 1 --width 16 --heads 1 --context 16 --batch 4 --checkpoint-seconds 0.01 --budget-tokens 64000"
+    return ["train", "--corpus", "text.txt", "--out", out, *sizes.split()]
+
+clock, kills = random.Random(1), 0
+assert main(arguments("whole")) == 0
+while kills < 10:
+    there = sorted(Path("killed").glob("checkpoint-*"))
+    child = os.fork()
+    if child == 0:
+        os._exit(main(arguments("killed")))
+    ended = 0
+    while not ended and sorted(Path("killed").glob("checkpoint-*")) == there:
+        time.sleep(0.002)  # until this life has a checkpoint of its own
+        ended = os.waitpid(child, os.WNOHANG)[0]
+    time.sleep(clock.uniform(0, 0.05))
+    if ended or os.waitpid(child, os.WNOHANG)[0]:
+        break
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    kills += 1
+assert main(arguments("killed")) == 0
+print("kills", kills)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_run_killed_ten_times_ends_with_the_same_weights(tmp_path):
+    """Reference: the run that was not killed, bit for bit; signal 9 at random moments."""
+    (tmp_path / "text.txt").write_text("the quick brown fox jumps over the lazy dog\n" * 60)
+    life = subprocess.run([sys.executable, "-c", LIVES], cwd=tmp_path, capture_output=True, text=True)
+    assert life.returncode == 0, life.stderr
+    assert life.stdout.split("kills ")[1].strip() == "10"
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_used(tmp_path):
+    """Reference: the run without damage."""
+    whole = fresh()
+    run(whole)
+
+    def stop(step):
+        if step == 11:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(fresh(), tmp_path, on_step=stop, checkpoint_seconds=0.0)
+    newest = max(tmp_path.glob("checkpoint-*"))
+    with open(newest / "model.safetensors", "r+b") as file:
+        file.seek(200)
+        file.write(b"\xff\xff")
+    resumed = fresh()
+    with pytest.warns(UserWarning, match=newest.name):
+        run(resumed, tmp_path)
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
+    """Reference: the checkpoint that was there."""
+    model = fresh()
+    optimiser = training.Optimiser(model, 0.02, 0.01)
+    run(model, tmp_path)
+    there = sorted(path.name for path in tmp_path.iterdir())
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(training, "_write", full)
+    with pytest.raises(OSError, match="No space"):
+        training.save(tmp_path, model, optimiser, 99, 1.0, [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == there
+
+
+def test_another_model_s_checkpoint_is_refused(tmp_path):
+    """Reference: the docstring of resume."""
+    run(fresh(), tmp_path)
+    with pytest.raises(ValueError, match="num_layers"):
+        run(GPT(7, 16, 2, 16, 2), tmp_path)
+
+
+def test_accumulated_parts_give_the_whole_batch_s_gradient():
+    """Reference: the run without accumulation."""
+    one, other = fresh(), fresh()
+    run(one)
+    run(other, accumulate=4)
+    assert torch.allclose(weights(one), weights(other), atol=1e-4)
+
+
+def test_two_processes_give_the_loss_of_one(tmp_path):
+    """Reference: the run in one process, to 1e-5; gloo on the CPU."""
+    script = tmp_path / "part.py"
+    script.write_text(
+        "import sys, torch.distributed as dist\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_training import fresh, run\n"
+        "dist.init_process_group('gloo')\n"
+        "result = run(fresh())\n"
+        "if dist.get_rank() == 0: print(f'loss {result.val_loss:.9f}')\n"
+        "dist.destroy_process_group()\n"
+    )
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    output = subprocess.run(
+        torchrun, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    together = float(output.stdout.split("loss ")[1].split()[0])
+    assert together == pytest.approx(run(fresh()).val_loss, abs=1e-5)
+
+
+def test_the_log_is_a_plain_table(tmp_path):
+    """Reference: Python's csv module."""
+    import csv
+
+    result = run(fresh(), tmp_path, evaluations=2)
+    rows = list(csv.DictReader((tmp_path / "log.csv").open(encoding="utf-8")))
+    assert [int(row["step"]) for row in rows] == [row["step"] for row in result.log]
+    assert sum(bool(row["val_loss"]) for row in rows) == 3
+    assert json.loads((max(tmp_path.glob("checkpoint-*")) / "state.json").read_text())["step"] == 30
+
+
+def test_a_budget_of_seconds_is_kept():
+    """Reference: the clock; a step and the last evaluation come on top."""
+    result = run(fresh(), budget_tokens=None, budget_seconds=0.5)
+    assert 0.5 <= result.seconds < 5
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"budget_tokens": None}, "budget_seconds"),
+        ({"budget_seconds": 1.0}, "budget_seconds"),
+        ({"budget_tokens": 0}, "budget"),
+        ({"batch": 3, "accumulate": 2}, "batch"),
+        ({"context": 5000}, "train_tokens"),
+    ],
+)
+def test_bad_input_is_named(wrong, message):
+    """Reference: the docstring of train."""
+    with pytest.raises(ValueError, match=message), warnings.catch_warnings():
+        run(fresh(), **wrong)
