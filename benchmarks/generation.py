@@ -2,7 +2,7 @@
 
     python benchmarks/generation.py [--repeats 3] [--tokens 500] [--threads 1]
 
-One prompt, 500 new characters, float32 on the CPU, the size of the published small recipe: 4 layers, width 128, 4 heads.
+One prompt, 500 new characters, float32 on the CPU, the size of the published small recipe (4 layers, width 128).
 The three alternate, in one run; printed are each one's median and range, and the two ratios that the targets name:
 5 times the uncached loop, 1.5 times `transformers`. Speed does not depend on what the weights are, so they are random;
 that all three write the same greedy text is checked first.
