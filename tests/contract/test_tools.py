@@ -1,7 +1,9 @@
 """The tools that keep the contract: make notebooks, make chapter, make repository."""
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -9,7 +11,7 @@ import time
 import nbformat
 import psutil
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import chapter as new_chapter
 import notebooks
@@ -244,6 +246,43 @@ def test_interrupted(example):
     _, alive = psutil.wait_procs(kernels, timeout=20)
     assert not alive
     assert sorted((file.name, file.read_bytes()) for file in example.md.parent.iterdir()) == before
+
+
+# --- testing -----------------------------------------------------------------------------------------------------
+
+
+def test_what_every_test_runs_with():
+    """Issue 2, §2 and §7: one thread, no network, no progress bars, in each process that a test starts."""
+    code = (
+        "import os, socket\n"
+        "ledger = os.path.exists(os.environ['ADVANTAGE_LEDGER'])\n"
+        "print(os.environ['OMP_NUM_THREADS'], os.environ['TQDM_DISABLE'], ledger)\n"
+        "socket.create_connection(('192.0.2.1', 80), 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "1 1 False\n"
+    assert "no network here" in done.stderr
+    with pytest.raises(OSError, match="no network here"):
+        socket.create_connection(("192.0.2.1", 80), 1)
+    with socket.create_server(("localhost", 0)) as server:
+        socket.create_connection(server.getsockname(), 1).close()
+
+
+def test_nbval_is_strict(tmp_path):
+    """Issue 2, §1 and §2: a changed output, a new warning and an exception fail; code and traceback are shown."""
+    cells = ["print(1)", "print(2)", "import warnings\nwarnings.warn('new')", "def f():\n    return 1 / 0\nf()"]
+    written = notebook(*cells)
+    written.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    for number, cell in enumerate(written.cells, 1):
+        cell.execution_count = number
+    written.cells[0].outputs = [new_output("stream", name="stdout", text="1\n")]
+    written.cells[1].outputs = [new_output("stream", name="stdout", text="3\n")]
+    nbformat.write(written, tmp_path / "broken.ipynb")
+    command = [sys.executable, "-m", "pytest", "-c", rules.ROOT / "pyproject.toml", "--rootdir", tmp_path, "--nbval"]
+    done = subprocess.run([*command, "-p", "no:cacheprovider", tmp_path], capture_output=True, text=True, cwd=tmp_path)
+    assert "3 failed, 1 passed" in done.stdout
+    for said in ("print(2)", "assert reference_output == test_output failed", "return 1 / 0", "ZeroDivisionError"):
+        assert said in re.sub(r"\x1b\[[\d;]*m", "", done.stdout)
 
 
 # --- a new chapter, a new address --------------------------------------------------------------------------------
