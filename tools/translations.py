@@ -1,18 +1,18 @@
 """The Chinese edition: what is to be translated, and the Chinese sources written from it.
 
     python tools/translations.py extract          # update the catalogues from the English; list what is to be done
-    python tools/translations.py check [NAME ...] # every rule of tools/translation_rules.py, on all catalogues or those named
+    python tools/translations.py check [NAME ...] # the rules of tools/translation_rules.py, on all catalogues or some
     python tools/translations.py notebooks FOLDER # write the Chinese pages and notebooks, as the publish job needs them
 
 English is written first. `extract` collects its messages into gettext catalogues, one for each page, below
 book/locale/zh_CN/LC_MESSAGES: book/<page>.po, notebooks/<part>/<name>.po, toc.po, api.po (docstrings) and site.po (the
-site's own words). A message is one paragraph, heading, list item or table cell; in a notebook also a figure's caption and
-alternative text, a string of the quiz, and a paragraph of a solution's text. Translations are kept; one whose English
-changed is marked fuzzy and keeps the old English beside it; one whose English is gone is dropped.
+site's own words). A message is one paragraph, heading, list item or table cell; in a notebook also a figure's caption
+and alternative text, a string of the quiz, and a paragraph of a solution's text. Translations are kept; one whose
+English changed is marked fuzzy and keeps the old English beside it; one whose English is gone is dropped.
 
-`translate` writes the Chinese tree that the site is built from and that Colab opens: the same pages and executed notebooks
-with the messages replaced, in their outputs too. The code is the English one. What has no translation stays English, unless
-`strict`. Links to headings lead to the heading of the Chinese page.
+`translate` writes the Chinese tree that the site is built from and that Colab opens: the same pages and executed
+notebooks with the messages replaced, in their outputs too. The code is the English one. What has no translation stays
+English, unless `strict`. Links to headings lead to the heading of the Chinese page.
 """
 
 import argparse
@@ -144,17 +144,22 @@ def _directive(token, name: str, title: str, lines: list[str], starts: list[int]
             yield Segment(segment.text, segment.start + starts[body], segment.end + starts[body], segment.kind)
 
 
-def plain(text: str, code: str = " ", keep_links: bool = True) -> str:
-    """The words of inline Markdown: no marks, no addresses; `code` stands for each piece of code, formula or HTML."""
-    words, depth = [], 0
+def plain(text: str, code: str = " ", titles: bool = True) -> str:
+    """The words of inline Markdown: no marks, no addresses; `code` stands for each piece of code, formula or HTML.
+
+    Without `titles` the text of links that leave the course is left out: they name papers and pages.
+    """
+    words, outside = [], False
     for token in PARSER.parseInline(text)[0].children:
-        if token.type in ("link_open", "link_close"):
-            depth += token.nesting
+        if token.type == "link_open":
+            outside = not titles and str(token.attrs["href"]).startswith("http")
+        elif token.type == "link_close":
+            outside = False
         elif token.type in ("code_inline", "math_inline", "math_inline_double", "html_inline", "image"):
             words.append(code)
         elif token.type in ("softbreak", "hardbreak"):
             words.append(" ")
-        elif keep_links or not depth:
+        elif not outside:
             words.append(token.content)
     return "".join(words)
 
@@ -168,7 +173,7 @@ def _says_something(text: str) -> bool:
 
 
 def _is_reference(text: str) -> bool:
-    """Whether a list item under References is one: authors, a linked title and where it appeared. These stay as they are."""
+    """Whether an item under References is one: authors, a linked title, where it appeared. These stay as they are."""
     outside = re.sub(r"\*[^*]*\*", "", re.sub(r"\[[^\]]*\]\([^)]*\)", "", text, count=1))
     return "](http" in text and len(re.findall(r"\b[a-z]{3,}\b", outside)) <= 3
 
@@ -401,8 +406,8 @@ def api_messages() -> list[tuple[str, str]]:
 
 
 def site_messages() -> list[tuple[str, str]]:
-    """The site's words: arguments of `word(…)` in book/_templates and book/_ext, the title, the quiz's verdicts, and those
-    of the catalogue that still stand in these files as strings."""
+    """The site's words: what `word(…)` is called with in book/_templates and book/_ext, title, the quiz's verdicts, and
+    those of the catalogue that still stand in these files as strings."""
     files = sorted([*ROOT.glob("book/_templates/*.html"), *ROOT.glob("book/_ext/*.py")])
     sources = "\n".join(file.read_text(encoding="utf-8") for file in files)
     title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
@@ -534,7 +539,7 @@ def translations(name: str, strict: bool) -> Lookup:
 
 
 def translate(out: Path, strict: bool = False) -> list[Path]:
-    """Write the Chinese pages, notebooks, table of contents and pictures below `out`. Returns the files that changed."""
+    """Write the Chinese pages, notebooks, contents and pictures below `out`. Returns the files that changed."""
     _catalogue.cache_clear()
     _anchors.cache_clear()
     changed = []
