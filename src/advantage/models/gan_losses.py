@@ -90,7 +90,7 @@ def gradient_penalty(
     target: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """E (‖∇ₓ D(x̂)‖ / target − 1)², at points x̂ drawn on the lines between pairs of real and fake samples.
+    """E (‖∇ₓ a(x̂)‖ / target − 1)², at points x̂ drawn on the lines between pairs of real and fake samples.
 
     Source: Gulrajani et al. 2017 (arXiv:1704.00028), equation 3, without its weight λ; `target` as in TF-GAN. The norm
     is one sample's, so the discriminator must score each sample by itself: no batch normalisation.
@@ -125,7 +125,7 @@ def gradient_penalty(
 
 
 def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """E ‖∇ₓ D(x)‖² at the real samples.
+    """E ‖∇ₓ a(x)‖² at the real samples.
 
     Source: Mescheder et al. 2018 (arXiv:1801.04406), equation 9, without its weight γ/2.
 
@@ -147,7 +147,7 @@ def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tenso
 
 
 def _slope(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """∇ₓ D at each sample of x, shape (B, all the rest); differentiable once more."""
+    """∇ₓ a at each sample of x, shape (B, all the rest); differentiable once more."""
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         logits = discriminator(x)
