@@ -48,13 +48,9 @@ AMERICAN = re.compile(
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
-def markdown(math: bool = True) -> MarkdownIt:
-    """CommonMark, tables and dollar maths: what Colab, GitHub and VS Code all render. Nothing else is known here."""
-    parser = MarkdownIt("commonmark").enable("table").disable("text_join")
-    return parser.use(dollarmath_plugin, allow_space=False, double_inline=True) if math else parser
-
-
-PARSER = markdown()
+# CommonMark, tables and dollar maths: what Colab, GitHub and VS Code all render. Nothing else is known here.
+PARSER = MarkdownIt("commonmark").enable("table").disable("text_join")
+PARSER.use(dollarmath_plugin, allow_space=False, double_inline=True)
 
 
 @dataclass
@@ -200,7 +196,7 @@ def bibliography(root: Path = ROOT) -> dict[str, set[str]]:
 
 def cited_by(text: str) -> set[str]:
     """What a page cites: its links' sources, and the keys of its {cite} roles."""
-    found = {source_of(url) for url, _ in links(markdown().parse(text)) if url.startswith("http")}
+    found = {source_of(url) for url, _ in links(PARSER.parse(text)) if url.startswith("http")}
     for role in re.findall(r"\{cite[^}]*\}`([^`]+)`", text):
         found |= {key.strip() for key in role.split(",")}
     return found
