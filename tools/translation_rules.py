@@ -27,7 +27,7 @@ from translations import CJK, PARSER, ROOT, plain
 Rule = Callable[[str, str], list[str]]
 RULES: dict[str, Rule] = {}
 FULL = "，。；：？！、（）“”‘’《》…—"
-LATIN = "A-Za-z0-9%"
+LATIN = "A-Za-z0-9%Α-Ωα-ω½²³⁰-⁹₀-₉"
 
 
 def rule(function: Rule) -> Rule:
@@ -184,7 +184,7 @@ def english_left(english: str, chinese: str) -> list[str]:
 BREACHES = {
     f"half-width punctuation after Chinese: full-width is {FULL[:9]}": f"[{CJK}”）》] ?[,;:?!]|[{CJK}]\\.(?!\\w)",
     "half-width punctuation before Chinese": f"[,;?!] ?[{CJK}]",
-    "half-width parentheses beside Chinese": f"[{CJK}] ?\\(|\\([{CJK}]|[{CJK}]\\)|\\) ?[{CJK}]",
+    "half-width parentheses beside Chinese": f"[{CJK}]\\(|\\([{CJK}]|[{CJK}]\\)|\\)[{CJK}]",
     "straight quotation marks beside Chinese": f"[{CJK}{FULL}] ?[\"']|[\"'] ?[{CJK}]",
     "three dots beside Chinese: write ……": f"[{CJK}]\\.\\.\\.|\\.\\.\\.[{CJK}]",
     "no space between Chinese and Latin, number, code or formula": f"[{CJK}][{LATIN}]|[{LATIN}][{CJK}]",

@@ -97,10 +97,14 @@ def _segments(source: str) -> Iterator[Segment]:
     for line in lines:
         starts.append(starts[-1] + len(line) + 1)
     tokens = PARSER.parse(source)
-    references, row, cursor = False, -1, 0
+    references, row, cursor, column, english = False, -1, 0, 0, -1
     for index, token in enumerate(tokens):
         if token.type in ("fence", "colon_fence") and (found := re.match(r"\{([\w-]+)\}\s*(.*)", token.info)):
             yield from _directive(token, found[1], found[2], lines, starts)
+        if token.type == "table_open":
+            english = -1
+        if token.type in ("th_open", "td_open"):
+            column = column + 1 if tokens[index - 1].type in ("th_close", "td_close") else 0
         if token.type != "inline" or not token.content.strip():
             continue
         opening = tokens[index - 1]
@@ -122,6 +126,10 @@ def _segments(source: str) -> Iterator[Segment]:
         if at < 0:
             raise ValueError(f"cannot find {token.content!r} in line {first + 1}: {lines[first]!r}")
         text = re.sub(r"\s*\n\s*", " ", token.content)
+        if opening.type == "th_open" and text == "中文":
+            english = column - 1  # the column before is the English of a bilingual table, and stays
+        if opening.type == "td_open" and column == english:
+            continue
         if _says_something(text) and not (references and kind == "" and _is_reference(text)):
             yield Segment(text, starts[first] + at, starts[last] + end, kind)
 
