@@ -4,16 +4,14 @@
     python tools/book.py --strict     # the same, and a warning is an error (tests)
     python tools/book.py --serve      # build, serve, and build again on every change
 
-Each language is built in a process of its own, into `_build/cache`, from which Sphinx takes what did not change. The finished
-site is put together beside the old one and takes its place in one step: an interrupted build leaves the old site whole.
+Each language is built in a process of its own, into `_build/cache`, from which Sphinx takes what did not change. The
+finished site is put together beside the old one and takes its place in one step: an interrupted build leaves the old site whole.
 """
 
 import argparse
-import filecmp
 import hashlib
 import json
 import multiprocessing
-import os
 import re
 import shutil
 import subprocess
@@ -77,33 +75,13 @@ def digest(names: list[str]) -> str:
 
 
 def translated_sources(folder: Path) -> None:
-    """Write the Chinese pages and notebooks to `folder`, leaving alone each file that would not change."""
+    """Bring the Chinese pages and notebooks in `folder` up to date; files that would not change are left alone."""
     sys.path.insert(0, str(ROOT / "tools"))
-    fresh = folder.with_name("source.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    try:
-        from translations import translate
-    except ModuleNotFoundError:
-        for pattern in ("_toc.yml", "book/*.md", "notebooks/**/*.ipynb"):
-            for file in ROOT.glob(pattern):
-                target = fresh / file.relative_to(ROOT)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(file, target)
-    else:
-        translate(fresh)
-    for file in [*ROOT.glob("book/*.bib"), *ROOT.glob("book/_static/*.svg"), *ROOT.glob("book/_static/*.png")]:
-        target = fresh / file.relative_to(ROOT)
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, target)
-    names = [p.relative_to(fresh) for p in fresh.rglob("*") if p.is_file()]
-    for name in names:
-        if not (folder / name).exists() or not filecmp.cmp(fresh / name, folder / name, shallow=False):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(fresh / name, folder / name)
-    for old in [p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder) not in names]:
+    from translations import translate
+
+    translate(folder)
+    for old in [p for p in folder.rglob("*") if p.is_file() and not (ROOT / p.relative_to(folder)).exists()]:
         old.unlink()
-    shutil.rmtree(fresh)
 
 
 def build_language(language: str, strict: bool) -> None:
@@ -188,7 +166,15 @@ def assemble(folder: Path) -> None:
     )
     (folder / "robots.txt").write_text(f"User-agent: *\nAllow: /\n\nSitemap: {url}sitemap.xml\n")
     (folder / ".nojekyll").touch()  # GitHub Pages would leave out folders that begin with _
-    command = [sys.executable, "-m", "pagefind", "--site", str(folder), "--exclude-selectors", ".headerlink, .cell_input, .stream"]
+    command = [
+        sys.executable,
+        "-m",
+        "pagefind",
+        "--site",
+        str(folder),
+        "--exclude-selectors",
+        ".headerlink, .cell_input, .stream",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"pagefind failed:\n{done.stdout}{done.stderr}")
@@ -238,15 +224,17 @@ def build(strict: bool) -> bool:
 
 
 def where() -> str:
-    return f"Open\n  {SITE / 'index.html'}\n  {SITE / 'zh' / 'index.html'}\nor run `make serve`: search works only on a served page."
+    pages = f"  {SITE / 'index.html'}\n  {SITE / 'zh' / 'index.html'}"
+    return f"Open\n{pages}\nor run `make serve`: search works only on a served page."
 
 
 # --- serving -------------------------------------------------------------------------------------------------------
 
 
 def serve() -> None:
-    import serving
     from watchfiles import watch
+
+    import serving
 
     if not SITE.exists():
         raise SystemExit(1)

@@ -2,7 +2,8 @@
 
     python tools/lighthouse.py [PAGE ...]    # pages by their address in the site; all chapters by default
 
-Needs node and Chromium: `npx` fetches Lighthouse unless LIGHTHOUSE names its program; CHROME_PATH names another Chromium.
+Needs node and Chromium: `npx` fetches Lighthouse unless LIGHTHOUSE names its program. CHROME_PATH names another
+Chromium.
 """
 
 import json
@@ -35,7 +36,11 @@ def main(pages: list[str]) -> int:
         pages = ["index.html", "zh/index.html", *pages]
     address = serving.start(SITE)
     short = 0
-    print(f"{'page':<46}" + "".join(f"{name:>16}" for name in TARGETS) + f"{'largest paint':>16}{'shift':>8}{'weight':>10}")
+    print(
+        f"{'page':<46}"
+        + "".join(f"{name:>16}" for name in TARGETS)
+        + f"{'largest paint':>16}{'shift':>8}{'weight':>10}"
+    )
     for page in pages:
         report = measure(address + page)
         scores = {name: round(report["categories"][name]["score"] * 100) for name in TARGETS}

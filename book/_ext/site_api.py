@@ -1,4 +1,4 @@
-"""Docstrings of the API pages in the language of the site: each block between blank lines, dedented, is a message of `api.po`."""
+"""Docstrings in the language of the site: each block between blank lines, dedented, is a message of `api.po`."""
 
 import re
 import textwrap
@@ -18,7 +18,7 @@ def _catalogue(language: str) -> dict[str, str]:
 
 
 def translate(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Replace each block of a docstring whose translation the catalogue has. Runs before napoleon reads the sections."""
+    """Replace each block of a docstring that the catalogue translates, before napoleon reads the sections."""
     if app.config.language == "en":
         return
     messages = _catalogue(app.config.language)

@@ -1,7 +1,7 @@
 """The HTML builder: Jupyter Book's pages through one template, one stylesheet and one small script of our own.
 
-What a page needs beyond its body is gathered in `SiteBuilder.update_page_context`; what differs from Sphinx's HTML of tables,
-images, code cells and folds is in `Translator`.
+What a page needs beyond its body is gathered in `SiteBuilder.update_page_context`; what differs from Sphinx's HTML of
+tables, images, code cells and folds is in `Translator` and `Cells`.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ class Translator(HTML5Translator):
 
     def visit_image(self, node: nodes.image) -> None:
         uri = node["uri"]
-        width, height = imagesize.get(Path(self.builder.srcdir, uri))
+        width, height = map(round, imagesize.get(Path(self.builder.srcdir, uri)))
         source = posixpath.join(self.builder.imgpath, self.builder.images.get(uri, uri))
         loading = ' loading="lazy" decoding="async"' if getattr(self, "images_seen", 0) else ""
         self.images_seen = 1
@@ -65,7 +65,7 @@ def depart_fold(self: HTML5Translator, node: HideCodeCellNode) -> None:
 
 
 class Cells(SphinxPostTransform):
-    """Shows of each code cell what a reader of the page wants to see: folds are named, a quiz does not show its answers."""
+    """Shows of each code cell what a reader of the page wants to see: a quiz does not show its answers."""
 
     default_priority = 198  # just before MyST-NB folds
     formats = ("html",)
@@ -133,8 +133,9 @@ class SiteBuilder(StandaloneHTMLBuilder):
         versions = {name: hashlib.sha256(asset(name)).hexdigest()[:8] for name in ("site.css", "site.js")}
         ctx.update(
             word=lambda english: site_words.word(english, language),
-            asset=lambda name: relative_uri(site, f"_static/{name}")
-            + (f"?v={versions[name]}" if name in versions else ""),
+            asset=lambda name: (
+                relative_uri(site, f"_static/{name}") + (f"?v={versions[name]}" if name in versions else "")
+            ),
             to_root=relative_uri(site, "") or "./",
             site_url=self.config.site_url,
             repository=self.config.site_repository,
@@ -146,11 +147,16 @@ class SiteBuilder(StandaloneHTMLBuilder):
         )
         if doctree is not None:
             docname = pagename
+            ctx["body"] = ctx["body"].replace(' class="tex2jax_ignore mathjax_ignore"', "")
             # The id belongs to the heading: search then finds sections, and a link lands on the words.
             ctx["body"] = re.sub(
-                r'<section id="([^"]*)">\n((?:<span[^>]*></span>\s*)*)<h(\d)>', r'<section>\n\2<h\3 id="\1">', ctx["body"]
+                r'<section id="([^"]*)">\n((?:<span[^>]*></span>\s*)*)<h(\d)>',
+                r'<section>\n\2<h\3 id="\1">',
+                ctx["body"],
             )
-            # Names, punctuation and spaces of code have no colour of their own: two thirds of a chapter's elements, for nothing.
+            # docutils writes a role that WCAG's tools know as deprecated, in a list, which wants items.
+            ctx["body"] = ctx["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+            # Names, punctuation and spaces of code have no colour of their own: two thirds of a chapter's elements.
             ctx["body"] = re.sub(r'<span class="(?:n|nn|p|o|w|bp|vm)">([^<]*)</span>|<span></span>', r"\1", ctx["body"])
             ctx.update(
                 is_home=docname == self.config.root_doc,
@@ -204,7 +210,7 @@ class SiteBuilder(StandaloneHTMLBuilder):
         ]
 
     def notebook(self, docname: str) -> dict[str, Any] | None:
-        """Of a chapter: where its notebook is, and what its last tested run measured. Also puts the notebook beside the page."""
+        """Of a chapter: its notebook, which is put beside the page, and what its last tested run measured."""
         source = Path(self.env.doc2path(docname))
         if source.suffix != ".ipynb":
             return None
@@ -252,7 +258,11 @@ def rewrite_all_when_navigation_changed(app: Sphinx, env: BuildEnvironment) -> l
     files = [STATIC / name for name in ASSETS] + sorted(TEMPLATES.iterdir())
     words = site_words.catalogue_path(app.config.language)
     digest = hashlib.sha256(b"".join(f.read_bytes() for f in [*files, *([words] if words.exists() else [])]))
-    digest.update(repr([(p, [env.titles.get(f, "") and env.titles[f].astext() for f in p["files"]]) for p in builder.parts()]).encode())
+    digest.update(
+        repr(
+            [(p, [env.titles.get(f, "") and env.titles[f].astext() for f in p["files"]]) for p in builder.parts()]
+        ).encode()
+    )
     if getattr(env, "site_navigation", None) == digest.hexdigest():
         return []
     env.site_navigation = digest.hexdigest()
