@@ -424,25 +424,35 @@ def test_constrained_text_is_the_models_where_it_parses():
     assert cut == "x = 1\n"
 
 
-def test_a_text_of_which_no_part_parses_is_drawn_again():
-    """Reference: a model that half the time leaves a docstring open, and one that always does."""
+class Fixed(Script):
+    """Writes the same text again and again."""
 
-    class Open(Script):
-        share = 0.5
+    def __init__(self, text):
+        super().__init__(256)
+        self.text = text
 
-        def forward(self, ids, cache=None):
-            logits = torch.full((len(ids), 1, 256), -math.inf)
-            if ids.shape[1] == 1:
-                logits[:, -1, [ord("'"), ord("x")]] = torch.tensor([self.share, 1 - self.share]).log()
-            else:
-                logits[:, -1, ord("'" if ids[0, 1] == ord("'") and ids.shape[1] < 4 else "a")] = 0
-            return logits
+    def forward(self, ids, cache=None):
+        logits = torch.full((len(ids), 1, 256), -math.inf)
+        logits[:, -1, ord(self.text[(ids.shape[1] - self.begin) % len(self.text)])] = 0
+        return logits
 
-    model, tokenizer = Open(256), ByteTokenizer()
-    for seed in range(10):
-        assert complete_python(model, tokenizer, "", 8, seed=seed, cache=False) == "xaaaaaaa"
-    model.share = 1.0
-    assert complete_python(model, tokenizer, "", 8, cache=False) == ""
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "tokens", "expected"),
+    [
+        ("def f():\n", '    """doc of many\n    lines\n', 29, '    """doc of many\n    lines\n"""\n'),
+        ("def f():\n", "    # only a comment\n", 23, "    # only a comment\n    pass\n"),
+        ("", "x = 1\ny = (", 11, "x = 1\n"),
+        ("", "x = 1\ny = 2", 11, "x = 1\ny = 2"),
+    ],
+)
+def test_what_is_open_at_the_end_is_cut_or_closed(prompt, text, tokens, expected):
+    """Reference: texts of which it is known by hand how much of them parses."""
+    model = Fixed(text)
+    model.begin = len(prompt) or 1
+    found = complete_python(model, ByteTokenizer(), prompt, tokens, temperature=0, cache=False)
+    ast.parse(prompt + found)
+    assert found == expected
 
 
 def test_a_document_that_ends_at_once_ends():

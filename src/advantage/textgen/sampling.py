@@ -264,6 +264,9 @@ def complete(model, tokenizer, prompts: str | list[str], max_new_tokens: int = 2
 # --------------------------------------------------------------------- text that parses
 
 
+CLOSERS = ('"""\n', "'''\n", *(" " * indent + "pass\n" for indent in (4, 8, 12, 16)))
+
+
 def parses(source: str) -> bool:
     """Whether Python's parser accepts the text as a whole."""
     return _parse(source, 0) is None
@@ -292,7 +295,7 @@ def complete_python(
     prompt: str = "",
     max_new_tokens: int = 200,
     *,
-    tries: int = 20,
+    tries: int = 4,
     patience: int = 20,
     seed: int = 0,
     stop: int | None = None,
@@ -302,7 +305,8 @@ def complete_python(
 
     Whenever a line is complete, the parser is asked whether the text so far can begin a Python file. If not, the line
     is drawn again; after `tries` failures the line before it is drawn again too. At the end the text is cut back to
-    the last line with which it parses; where there is none, all is drawn again.
+    the last line with which it parses. Where there is none, as in a body that is only the beginning of a docstring,
+    the quotes are closed or a `pass` is added; where that does not help either, all is drawn again.
 
     This is not the model's distribution given that the text parses: each line is conditioned only on what came before
     it, so a text whose beginning is easy to finish badly is drawn too often, and the cut prefers texts that end where
@@ -328,6 +332,7 @@ def complete_python(
     if stop is None and tokenizer.token_bytes[tokenizer.start] == b"\0":
         stop = tokenizer.start
     drawn, allowed = 0, patience * max_new_tokens
+    longest = "" if parses(prompt) else None  # the longest continuation so far that parses
     while drawn < allowed:  # once, but for a text of which no part parses: a string left open in its first line
         ids, accepted, failures, ended = [], [0], 0, False
         while len(ids) < max_new_tokens and drawn < allowed and not ended:
@@ -342,9 +347,12 @@ def complete_python(
                 if b"\n" not in tokenizer.token_bytes[token]:
                     continue
                 text = prompt + tokenizer.decode(ids)
-                if can_begin(text[: text.rfind("\n") + 1]):
+                head = text[: text.rfind("\n") + 1]
+                if can_begin(head):
                     accepted.append(len(ids))
                     failures = 0
+                    if len(head) - len(prompt) > len(longest or "") and parses(head):
+                        longest = head[len(prompt) :]
                     continue
                 failures += 1
                 if failures > tries and len(accepted) > 1:
@@ -353,15 +361,16 @@ def complete_python(
                 del ids[accepted[-1] :]
                 ended = False
                 break
-        text = tokenizer.decode(ids)
-        lines = text.splitlines(keepends=True)
-        for end in range(len(lines), 0, -1):
-            if parses(prompt + "".join(lines[:end])):
-                return "".join(lines[:end])
-        if not text and parses(prompt):  # the document ended at once
-            return ""
-    if parses(prompt):
-        return ""
+        lines = tokenizer.decode(ids).splitlines(keepends=True)
+        for ending in ("", *CLOSERS):  # cut back; where no part parses, close what the last whole lines left open
+            for end in range(len(lines), 0, -1):
+                text = "".join(lines[:end]) + ending
+                if (not ending or lines[end - 1].endswith("\n")) and parses(prompt + text):
+                    return text
+        if not ids and longest is not None:  # the document ended at once
+            break
+    if longest is not None:
+        return longest
     raise NoContinuation(
         f"prompt: found no continuation of {prompt[:60]!r} that parses in {drawn} tokens; allow more, or try a seed"
     )
