@@ -11,11 +11,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
-import book
 import imagesize
-import math_font
 import pytest
 import yaml
+
+import book
+import math_font
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
@@ -199,11 +200,9 @@ def test_every_character_of_a_formula_is_in_the_font():
     missing = {}
     for page in PAGES:
         found = tags(page)
-        words = set(
-            "".join(found.texts.get("mtext", []))
-        )  # words in formulas are in the text's font where they must be
+        words = set("".join(found.texts.get("mtext", [])))  # these may be in the text's font
         for formula in found.texts.get("math", []):
-            if bad := set(formula) - math_font.ALL - words - {"\n", "\ufe00"}  # a selector of variants, which is not drawn:
+            if bad := set(formula) - math_font.ALL - words - {"\n", "\ufe00"}:  # the last one is not drawn
                 missing.setdefault("".join(sorted(bad)), page)
     assert not missing
 
@@ -250,8 +249,9 @@ def test_second_build_has_nothing_to_do():
 
 
 def test_formula_that_cannot_be_converted_fails_the_build_and_is_named(tmp_path):
-    from site_math import FormulaError
     from sphinx.application import Sphinx
+
+    from site_math import FormulaError
 
     (tmp_path / "index.md").write_text("# A page\n\nFine: $x^2$. Not fine: $\\notacommand{y}$.\n")
     app = Sphinx(

@@ -5,7 +5,8 @@
     python tools/book.py --serve      # build, serve, and build again on every change
 
 Each language is built in a process of its own, into `_build/cache`, from which Sphinx takes what did not change. The
-finished site is put together beside the old one and takes its place in one step: an interrupted build leaves the old site whole.
+finished site is put together beside the old one and takes its place in one step: an interrupted build leaves the old
+site whole.
 """
 
 import argparse

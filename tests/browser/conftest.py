@@ -55,7 +55,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
-    """open_page("index.html", "phone", "dark"): a page; what it says on the console or asks of other hosts is a failure."""
+    """open_page("index.html", "phone", "dark"): a page. A word on its console or a request elsewhere is a failure."""
     contexts, complaints = [], []
 
     def open_page(path: str, size: str = "desktop", scheme: str = "light", **options: object) -> Page:
