@@ -69,8 +69,14 @@ def _minus_mean(fake_logits: Tensor) -> Tensor:
     return -fake.mean()
 
 
-# name → (discriminator_loss(real_logits, fake_logits), generator_loss(fake_logits)). Both are scalars to be minimised.
-# Discriminator losses with a label to smooth also take `label_smoothing`.
+#: Name → `(discriminator_loss(real_logits, fake_logits), generator_loss(fake_logits))`, scalars to be minimised.
+#:
+#: The names are `minimax`, `non_saturating`, `least_squares`, `hinge` and `wasserstein`. The first three, whose real
+#: samples have a label, also take `label_smoothing` for the discriminator: the label becomes 1 − label_smoothing / 2,
+#: as in `torch.nn.functional.cross_entropy` with two classes, while that of the fakes stays 0.
+#: Each raises a `ValueError` if the logits are not floating-point, not finite, empty, or of shapes that do not fit.
+#:
+#: :meta hide-value:
 GAN_LOSSES: dict[str, tuple[Callable[..., Tensor], Callable[[Tensor], Tensor]]] = {
     "minimax": (_cross_entropy, _minimax_generator),  # Goodfellow et al. 2014 (arXiv:1406.2661), equation 1
     "non_saturating": (_cross_entropy, _non_saturating_generator),  # the same, section 3
@@ -195,7 +201,7 @@ def optimal_logits(log_p: Tensor, log_q: Tensor) -> Tensor:
         log_q: log-density of the generator's samples at the same points; −inf likewise.
 
     Returns:
-        Logits, the shape of both: σ(log p − log q) = p / (p + q).
+        Logits, the shape of both. Their sigmoid is p / (p + q).
 
     Raises:
         ValueError: `log_p` or `log_q` is NaN, +inf, not floating-point or empty; their shapes differ; or both are −inf
