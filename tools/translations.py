@@ -113,7 +113,7 @@ def _segments(source: str) -> Iterator[Segment]:
         )
         if kind == "heading":
             references = token.content == "References"
-        first, last = token.map[0], token.map[1] - 1
+        first, last = token.map[0], token.map[0] + token.content.count("\n")
         if kind == "table":  # the cells of a row stand one after the other on its line
             content = token.content.replace("|", r"\|")
             cursor = cursor if row == first else 0
