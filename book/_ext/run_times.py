@@ -1,4 +1,4 @@
-"""The directive `{run-times}`: a table of every notebook's last tested run, from its metadata and benchmarks/gpu.json."""
+"""The directive `{run-times}`: a table of every notebook's last run, from its metadata and benchmarks/gpu.json."""
 
 import json
 from pathlib import Path

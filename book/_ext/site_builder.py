@@ -41,6 +41,11 @@ class Translator(HTML5Translator):
         super().depart_table(node)
         self.body.append("</div>\n")
 
+    def visit_entry(self, node: nodes.entry) -> None:
+        if len(node.astext()) > 24:
+            node["classes"].append("long")  # on a phone its column keeps a width that can be read
+        super().visit_entry(node)
+
     def visit_image(self, node: nodes.image) -> None:
         uri = node["uri"]
         width, height = map(round, imagesize.get(Path(self.builder.srcdir, uri)))
@@ -154,6 +159,9 @@ class SiteBuilder(StandaloneHTMLBuilder):
                 r'<section>\n\2<h\3 id="\1">',
                 ctx["body"],
             )
+            ctx["body"] = re.sub(
+                "(</strong>|</code>|</a>) -- ", r"\1: ", ctx["body"]
+            )  # between a parameter and its text
             # docutils writes a role that WCAG's tools know as deprecated, in a list, which wants items.
             ctx["body"] = ctx["body"].replace('role="doc-biblioentry"', 'role="listitem"')
             # Names, punctuation and spaces of code have no colour of their own: two thirds of a chapter's elements.
