@@ -83,6 +83,7 @@ PARSER = (
     .use(colon_fence_plugin)
     .use(myst_block_plugin)
 )
+MATHS = {"log", "ln", "exp", "max", "min", "softmax"}  # words that are the same in Chinese
 CJK = r"㐀-鿿豈-﫿"
 
 
@@ -174,9 +175,10 @@ def plain(text: str, code: str = " ", titles: bool = True) -> str:
 
 def _says_something(text: str) -> bool:
     """Whether there are English words in it. The Chinese column of the glossary is Chinese already."""
-    words = re.sub(r"https?://\S+", "", plain(text))
-    return bool(re.search(r"[A-Za-z]{2}", words)) and len(re.findall(f"[{CJK}]", words)) <= len(
-        re.findall(r"[A-Za-z]+", words)
+    text = re.sub(r"https?://\S+", "", plain(text))
+    words = re.findall(r"[A-Za-z]+", text)
+    return any(len(word) > 1 and word not in MATHS for word in words) and len(re.findall(f"[{CJK}]", text)) <= len(
+        words
     )
 
 
