@@ -54,8 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """--dist loadfile, but for tests/test_standalone.py: each of its tests runs a notebook of its own."""
-    if config.getvalue("dist") != "loadfile":
+    """With --nbval a worker takes whole notebooks, whatever --dist says; and single tests of test_standalone.py."""
+    if not config.getoption("nbval", False):
         return None
     from xdist.scheduler import LoadFileScheduling
 

@@ -71,7 +71,7 @@ KERNEL_ENV = {
 
 # Run in the kernel after the last cell and not kept. VmHWM is this process's peak; ru_maxrss can hold its parent's.
 PROBE = """
-import json, os, platform, re, sys, torch
+import json, os, platform, re
 def _peak():
     try:
         return int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) / 1024
@@ -83,8 +83,10 @@ def _peak():
     except ImportError:
         import psutil
         return psutil.Process().memory_info().peak_wset / 2**20  # Windows
+_memory = round(_peak())
+import torch  # after the measurement: a chapter need not have loaded it
 print(json.dumps({
-    "peak_memory_mb": round(_peak()),
+    "peak_memory_mb": _memory,
     "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores",
     "python": platform.python_version(),
     "torch": torch.__version__,
@@ -376,6 +378,7 @@ def execute(text: NotebookNode, timeout: int = 1200) -> tuple[list[tuple[int, li
                 seconds = time.perf_counter() - start
                 if left := sorted(file.name for file in folder.iterdir()):
                     raise Failed(f"the notebook wrote into the working folder: {', '.join(left)}")
+                stop.set()
                 probe = nbformat.v4.new_code_cell(PROBE)
                 notebook.cells.append(probe)
                 client.execute_cell(probe, len(notebook.cells) - 1, store_history=False)
