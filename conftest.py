@@ -85,7 +85,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Record the times of a run that passed."""
     target = os.environ.get("ADVANTAGE_RUN_TIMES")
-    if target and exitstatus == 0 and not hasattr(session.config, "workerinput"):
+    if target and _seconds and exitstatus == 0 and not hasattr(session.config, "workerinput"):
         import torch
 
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores"
