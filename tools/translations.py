@@ -128,8 +128,8 @@ def _segments(source: str) -> Iterator[Segment]:
             raise ValueError(f"cannot find {token.content!r} in line {first + 1}: {lines[first]!r}")
         text = re.sub(r"\s*\n\s*", " ", token.content)
         if opening.type == "th_open" and text == "中文":
-            english = column - 1  # the column before is the English of a bilingual table, and stays
-        if opening.type == "td_open" and column == english:
+            english = column - 1  # a bilingual table: this column and the one before it stay
+        if opening.type == "td_open" and english >= 0 and column in (english, english + 1):
             continue
         if _says_something(text) and not (references and kind == "" and _is_reference(text)):
             yield Segment(text, starts[first] + at, starts[last] + end, kind)
