@@ -165,6 +165,7 @@ class SiteBuilder(StandaloneHTMLBuilder):
             # docutils writes a role that WCAG's tools know as deprecated, in a list, which wants items.
             ctx["body"] = ctx["body"].replace('role="doc-biblioentry"', 'role="listitem"')
             # Names, punctuation and spaces of code have no colour of their own: two thirds of a chapter's elements.
+            ctx["body"] = re.sub(r'<span class="pre">([^<]*)</span>', r"\1", ctx["body"])
             ctx["body"] = re.sub(r'<span class="(?:n|nn|p|o|w|bp|vm)">([^<]*)</span>|<span></span>', r"\1", ctx["body"])
             ctx.update(
                 is_home=docname == self.config.root_doc,

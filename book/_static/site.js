@@ -91,6 +91,10 @@
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
     dialog.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); results.querySelector("a")?.click(); });
     dialog.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") { // else the first one only empties the field
+        event.preventDefault();
+        dialog.close();
+      }
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
       if (!step) return;
       event.preventDefault();

@@ -27,7 +27,8 @@ def test_search_finds_words_and_leads_to_them(language, word, size, open_page):
     page.keyboard.type(word)
     first = page.locator("#results a").first
     first.wait_for()
-    assert re.search(word, page.locator("#results mark").first.inner_text(), re.IGNORECASE)
+    mark = page.locator("#results mark").first.inner_text().lower()
+    assert word in mark or mark in word, "Pagefind cuts Chinese into words, and may mark a part of the query"
     page.keyboard.press("ArrowDown")
     assert first.evaluate("link => link === document.activeElement")
     page.keyboard.press("Enter")
@@ -114,9 +115,9 @@ def test_mathematics_is_drawn_with_its_font(open_page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["notebooks/models/attention.html", "book/api.html"])
-def test_code_and_formulas_have_contrast(path, scheme, open_page, axe):
-    assert not axe(open_page(path, scheme=scheme), everywhere=True)
+@pytest.mark.parametrize("example", ["notebooks/models/attention.html", "book/how-to-use.html"])
+def test_code_and_formulas_have_contrast(example, scheme, open_page, axe):
+    assert not axe(open_page(example, scheme=scheme), everywhere=True)
 
 
 def test_skip_link_and_focus_are_visible(open_page):
