@@ -225,11 +225,15 @@ def ending(english: str, chinese: str) -> list[str]:
 # --- docstrings --------------------------------------------------------------------------------------------------
 
 
+SECTIONS = "Args|Returns|Raises|Yields|Attributes|Example"
+NAMES = r"[*\w]+(?:, [*\w]+)*"
+
+
 def docstring(english: str, chinese: str) -> list[str]:
     """A block of a docstring: reStructuredText, whose sections and names of arguments stay as they are."""
 
     def frame(text: str) -> Counter:
-        return Counter(re.findall(r"(?m)^(Args|Returns|Raises|Yields|Attributes|Example):$|^ +([*\w]+(?:, [*\w]+)*):(?= |$)", text))
+        return Counter(re.findall(rf"(?m)^({SECTIONS}):$|^ +({NAMES}):(?= |$)", text))
 
     def pieces(text: str) -> Counter:
         return Counter(re.findall(r":\w+:`[^`]+`|``.+?``|`[^`]+`_?", text))
@@ -238,12 +242,12 @@ def docstring(english: str, chinese: str) -> list[str]:
     wrong = _differences("name or section", Counter(old), Counter(new))
     wrong += _differences("code", pieces(english), pieces(chinese))
     for line, following in pairwise(chinese.split("\n")):
-        if re.search(f"[{CJK}{FULL}]$", line) and not re.match(r" *([*\w]+(?:, [*\w]+)*:|[-*] |\d+\. )", following):
+        if re.search(f"[{CJK}{FULL}]$", line) and not re.match(rf" *({NAMES}:|[-*] |\d+\. )", following):
             wrong.append(f"a line break inside a paragraph shows as a space: {line[-10:]!r}")
 
     def words(text: str) -> list[str]:
-        text = re.sub(r"(?m)^(Args|Returns|Raises|Yields|Attributes|Example):$", "", text)
-        text = re.sub(r"(?m)^( +)[*\w]+(?:, [*\w]+)*:(?= |$)", r"\1", text)
+        text = re.sub(rf"(?m)^({SECTIONS}):$", "", text)
+        text = re.sub(rf"(?m)^( +){NAMES}:(?= |$)", r"\1", text)
         text = re.sub(r":\w+:`[^`]+`|``.+?``|`[^`]+`_?", "x", text)
         return [line.strip() for line in text.splitlines() if line.strip()]
 
