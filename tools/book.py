@@ -42,6 +42,7 @@ TOOLS = [
     "book/_ext",
     "tools/book.py",
     "requirements.lock",
+    "benchmarks/gpu.json",
 ]  # if one of these changed, nothing cached counts
 PORT = 8000
 
