@@ -180,9 +180,11 @@ def stream(
     ids = torch.zeros(rows, total, dtype=torch.long, device=device)
     for row, prompt in enumerate(prompts):
         ids[row, : lengths[row]] = torch.as_tensor(np.asarray(prompt, dtype=np.int64))
-    uniform = torch.stack(
-        [torch.rand(max(max_new_tokens, 1), generator=torch.Generator().manual_seed(seed + row)) for row in range(rows)]
-    ).to(device)
+    uniform = torch.zeros(rows, total)  # what row i draws its token at place n with
+    for row, length in enumerate(lengths):
+        own = torch.Generator().manual_seed(seed + row)
+        uniform[row, length : length + max_new_tokens] = torch.rand(max_new_tokens, generator=own)
+    uniform = uniform.to(device)
     seen, state, begin = None, None, None
     ended = [max_new_tokens == 0] * rows
     n = min(lengths)
@@ -204,17 +206,20 @@ def stream(
                 else:
                     seen.scatter_(1, ids[:, n - 1 : n], True)
             p = probabilities(logits, temperature, top_k, top_p, min_p, repetition_penalty, seen)
-            at = torch.tensor([max(min(n - length, max_new_tokens - 1), 0) for length in lengths], device=device)
-            chosen = p.argmax(1) if temperature == 0 else draw(p, uniform.gather(1, at[:, None])[:, 0])
+            chosen = p.argmax(1) if temperature == 0 else draw(p, uniform[:, n])
+            if n >= max(lengths):
+                ids[:, n] = chosen
+            else:
+                reading = torch.tensor([n < length for length in lengths], device=device)
+                ids[:, n] = torch.where(reading, ids[:, n], chosen)
             step = []
             for row, token in enumerate(chosen.tolist()):
-                reading = n < lengths[row]
-                if not reading and not ended[row] and token == stop:
-                    ended[row] = True
-                step.append(None if reading or ended[row] else token)
-                if not reading:
-                    ids[row, n] = token
-                    ended[row] = ended[row] or n + 1 - lengths[row] >= max_new_tokens
+                if n < lengths[row]:
+                    step.append(None)
+                    continue
+                ended[row] = ended[row] or token == stop
+                step.append(None if ended[row] else token)
+                ended[row] = ended[row] or n + 1 - lengths[row] >= max_new_tokens
             n += 1
             yield step
     finally:
