@@ -30,6 +30,10 @@ def measure(url: str) -> dict:
     return json.loads(done.stdout)
 
 
+def performance(report: dict) -> float:
+    return report["categories"]["performance"]["score"]
+
+
 def main(pages: list[str]) -> int:
     if not pages:
         pages = sorted(p.relative_to(SITE).as_posix() for p in SITE.rglob("notebooks/**/*.html"))
@@ -43,6 +47,8 @@ def main(pages: list[str]) -> int:
     )
     for page in pages:
         report = measure(address + page)
+        if performance(report) * 100 < TARGETS["performance"]:  # on a busy machine: the median of three
+            report = sorted([report, measure(address + page), measure(address + page)], key=performance)[1]
         scores = {name: round(report["categories"][name]["score"] * 100) for name in TARGETS}
         audits = report["audits"]
         print(
