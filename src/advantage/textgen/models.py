@@ -105,6 +105,8 @@ class GPT(nn.Module):
         if d_model % (2 * num_heads):
             raise ValueError(f"num_heads: {num_heads}, with d_model {d_model}; 2 × num_heads must divide d_model")
         self.context, self.d_head = context, d_model // num_heads
+        angles = torch.stack(rotary_angles(0, context, self.d_head, torch.device("cpu")))
+        self.register_buffer("angles", angles, persistent=False)  # (2, context, d_head): cos and sin at every position
         self.embedding = nn.Embedding(vocab_size, d_model)
         self.blocks = nn.ModuleList(Block(d_model, num_heads) for _ in range(num_layers))
         self.head = nn.Linear(d_model, vocab_size, bias=False)
@@ -123,7 +125,7 @@ class GPT(nn.Module):
         _check_ids(ids, self.embedding.num_embeddings)
         if start + ids.shape[1] > self.context:
             raise ValueError(f"ids: {start + ids.shape[1]} tokens with those in the cache; at most {self.context} fit")
-        angles = rotary_angles(start, ids.shape[1], self.d_head, ids.device)
+        angles = self.angles[:, start : start + ids.shape[1]]
         x = self.embedding(ids)  # (B, T, d_model)
         for layer, block in enumerate(self.blocks):
             x = block(x, angles, layer, cache)
