@@ -29,6 +29,7 @@ TEMPLATES = Path(__file__).resolve().parents[1] / "_templates"
 ASSETS = ["site.css", "site.js", "icon.svg", "card.png", "fonts/latin-modern-math.woff2", "fonts/GUST-FONT-LICENSE.txt"]
 COLAB = "https://colab.research.google.com/github"
 CHINESE_NOTEBOOKS = "colab-zh"  # the branch that the publish job pushes the generated notebooks to
+PIXELS_PER_INCH = 110  # of a figure on the page; one of 6.4 inches then fills the column
 DESCRIPTION = {"en": 155, "zh_CN": 78}  # characters that search engines show
 
 
@@ -48,7 +49,10 @@ class Translator(HTML5Translator):
 
     def visit_image(self, node: nodes.image) -> None:
         uri = node["uri"]
-        width, height = map(round, imagesize.get(Path(self.builder.srcdir, uri)))
+        file = Path(self.builder.srcdir, uri)
+        dpi = imagesize.getDPI(file)[0] if file.suffix == ".png" else -1
+        scale = PIXELS_PER_INCH / dpi if dpi > 0 else 1  # so that text is as large in a small figure as in a wide one
+        width, height = (round(length * scale) for length in imagesize.get(file))
         source = posixpath.join(self.builder.imgpath, self.builder.images.get(uri, uri))
         loading = ' loading="lazy" decoding="async"' if getattr(self, "images_seen", 0) else ""
         self.images_seen = 1
