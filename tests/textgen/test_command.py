@@ -1,0 +1,132 @@
+"""The command line: what it prints, what it leaves behind, and how it fails."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from advantage.textgen import corpus, storage, training
+from advantage.textgen.__main__ import main
+
+TEXT = "the quick brown fox jumps over the lazy dog\n" * 60
+SMALL = ["--layers=1", "--width=16", "--heads=1", "--context=16", "--batch=4"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A corpus, text.txt, and a model trained on it, model/."""
+    there = tmp_path_factory.mktemp("command")
+    (there / "text.txt").write_text(TEXT)
+    arguments = ["--corpus", str(there / "text.txt"), "--out", str(there / "model"), "--budget-tokens", "12800"]
+    assert main(["train", *arguments, *SMALL]) == 0
+    return there
+
+
+def train(folder, out, *more):
+    return main(["train", "--corpus", str(folder / "text.txt"), "--out", str(folder / out), *SMALL, *more])
+
+
+@pytest.mark.parametrize("kind", ["char", "byte", "bpe"])
+@pytest.mark.parametrize("model", ["gpt", "lstm"])
+def test_train_ends_with_the_line_that_was_promised(folder, capsys, kind, model):
+    """Reference: the specification's form of the line; loss over every token of the last tenth, computed here."""
+    out = f"{kind}-{model}"
+    options = ["--vocab-size", "270"] if kind == "bpe" else []
+    assert train(folder, out, "--tokenizer", kind, "--model", model, "--budget-tokens", "1280", *options) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    found = re.fullmatch(r"val_loss (\d+\.\d+) seconds \d+\.\d tokens 1280 steps 20", last)
+    assert found, last
+    trained, tokenizer, facts = storage.load(folder / out)
+    held_out = corpus.join(corpus.split(corpus.documents(folder / "text.txt"))[1])
+    assert held_out == TEXT[-len(held_out) :]
+    assert len(held_out) == pytest.approx(len(TEXT) / 10, abs=1)
+    loss = training.evaluate(trained, tokenizer.encode(held_out), 16)
+    assert float(found[1]) == pytest.approx(loss, abs=1e-4)
+    assert facts["val_loss"] == pytest.approx(loss, abs=1e-4)
+
+
+def test_bits_per_byte_are_those_of_the_text(folder):
+    """Reference: nats of the whole held-out text over ln 2 and its bytes."""
+    facts = json.loads((folder / "model" / "model.json").read_text())
+    held_out = corpus.join(corpus.split(corpus.documents(folder / "text.txt"))[1])
+    nats = facts["val_loss"] * (len(held_out) - 1)
+    assert facts["bits_per_byte"] == pytest.approx(nats / np.log(2) / len(held_out.encode()))
+    assert facts["seed"] == 0
+    assert facts["corpus_sha256"] == corpus.sha256(corpus.documents(folder / "text.txt"))
+
+
+def test_the_seed_decides_the_weights(folder):
+    """Reference: the same command, run again."""
+    for name, seed in (("one", 3), ("again", 3), ("other", 4)):
+        assert train(folder, name, "--budget-tokens", "640", "--seed", str(seed)) == 0
+    one, again, other = (
+        torch.cat([p.flatten() for p in storage.load(folder / name)[0].parameters()])
+        for name in ("one", "again", "other")
+    )
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+def test_half_precision_halves_the_file(folder):
+    """Reference: the file's size; the weights agree to float16's eleven bits."""
+    assert train(folder, "half", "--budget-tokens", "12800", "--float16") == 0
+    whole, half = (folder / name / "model.safetensors" for name in ("model", "half"))
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    pairs = zip(storage.load(folder / "model")[0].parameters(), storage.load(folder / "half")[0].parameters())
+    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-6) for a, b in pairs)
+
+
+@pytest.mark.parametrize("prompt", ["the q", "", "the quick brown fox jumps over the lazy dog"])
+def test_sample_continues_the_prompt(folder, capsys, prompt):
+    """Reference: the prompt itself, and the same seed again; the last prompt is longer than the context."""
+    arguments = ["sample", "--model", str(folder / "model"), "--prompt", prompt, "--tokens", "20", "--seed", "5"]
+    assert main(arguments) == 0
+    first = capsys.readouterr().out
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == first
+    assert first.startswith(prompt)
+    assert len(first) == len(prompt) + 20 + 1  # a character a token, and the end of the line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--corpus", "missing.txt", "--out", "o", "--budget-tokens", "640"], "missing.txt"),
+        (["train", "--corpus", "{text}", "--out", "o", "--budget-tokens", "0"], "budget"),
+        (["train", "--corpus", "{text}", "--out", "o", "--budget-tokens", "640", "--heads", "3"], "num_heads"),
+        (["train", "--corpus", "{empty}", "--out", "o", "--budget-tokens", "640"], "empty.txt"),
+        (["sample", "--model", "nowhere"], "nowhere"),
+        (["sample", "--model", "{model}", "--temperature", "-1"], "temperature"),
+    ],
+)
+def test_faults_are_named_without_a_traceback(folder, capsys, monkeypatch, tmp_path, arguments, message):
+    """Reference: the help's exit codes: 1 where the input is at fault."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.txt").write_text("")
+    places = {"text": folder / "text.txt", "empty": tmp_path / "empty.txt", "model": folder / "model"}
+    assert main([argument.format(**places) for argument in arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert message in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("arguments", [[], ["train"], ["train", "--out", "o"], ["train", "--model", "rnn"], ["fly"]])
+def test_a_wrong_command_line_exits_with_2(arguments, capsys):
+    """Reference: the help's exit codes."""
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_help_has_examples():
+    """Reference: the specification; as its own process, which must not wait for torch."""
+    command = [sys.executable, "-X", "importtime", "-m", "advantage.textgen", "train", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "--budget-seconds 60" in shown.stdout
+    assert not re.search(r"\| +torch$", shown.stderr, re.M)
