@@ -1,9 +1,7 @@
 """Cost and price of a token, against published numbers, closed forms and arrays."""
 
-import json
 import subprocess
 import sys
-from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -11,10 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advantage import sources
 from advantage.strategy import unit_economics as ue
 
 positive = st.floats(1e-3, 1e15)
-CHIPS = json.loads((files("advantage") / "data" / "accelerators.json").read_text(encoding="utf-8"))
+CHIPS = sources.accelerators()
 
 
 def test_the_published_serving_day():
@@ -91,6 +90,13 @@ def test_memory_limits_the_batch():
     cache = 4096 * ue.kv_bytes_per_token(32, 32, 128)
     assert ue.largest_batch(80e9, 7e9, cache) == pytest.approx((80e9 - 14e9) / cache)
     assert ue.largest_batch(10e9, 7e9, cache) == 0
+
+
+def test_every_figure_has_its_date_and_source():
+    """Reference: the rule that figures from elsewhere carry both."""
+    for figure in [*sources.accelerators().values(), *sources.prices().values()]:
+        assert figure["date"]
+        assert figure["source"]
 
 
 def test_no_array_library_is_imported():

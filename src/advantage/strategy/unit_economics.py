@@ -14,7 +14,7 @@ def weight_bytes(parameters, bits=16):
 def kv_bytes_per_token(layers, kv_heads, d_head, bits=16):
     """Bytes that the key–value cache keeps for each token: two vectors for each layer and head.
 
-    Source: Pope et al. 2022 (arXiv:2211.05102), section 2.1.
+    Source: Pope et al. 2022 (arXiv:2211.05102).
     """
     _positive(layers=layers, kv_heads=kv_heads, d_head=d_head, bits=bits)
     return 2 * layers * kv_heads * d_head * bits / 8
