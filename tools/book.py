@@ -168,16 +168,29 @@ def assemble(folder: Path) -> None:
     )
     (folder / "robots.txt").write_text(f"User-agent: *\nAllow: /\n\nSitemap: {url}sitemap.xml\n")
     (folder / ".nojekyll").touch()  # GitHub Pages would leave out folders that begin with _
-    command = [
-        sys.executable,
-        "-m",
-        "pagefind",
-        "--site",
-        str(folder),
-        "--exclude-selectors",
-        ".headerlink, .cell_input, .stream",
-    ]
+    index_for_search(folder)
+
+
+CHINESE = "\u3400-\u4dbf\u4e00-\u9fff"  # the same characters as in site.js
+
+
+def index_for_search(folder: Path) -> None:
+    """Write `pagefind/`. Each Chinese character is a word: cut into real words, 注意力 would not be found in 注意|力.
+
+    site.js asks for the characters of a query as a phrase, and takes the spaces out of what it shows.
+    """
+    texts = folder.with_name("html.index")
+    shutil.rmtree(texts, ignore_errors=True)
+    for page in folder.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        spaced = re.sub(f"(<[^>]*>)|([{CHINESE}])(?=[{CHINESE}])", lambda found: found[1] or f"{found[2]} ", text)
+        target = texts / page.relative_to(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(spaced, encoding="utf-8")
+    command = [sys.executable, "-m", "pagefind", "--site", str(texts), "--output-path", str(folder / "pagefind")]
+    command += ["--exclude-selectors", ".headerlink, .cell_input, .stream"]
     done = subprocess.run(command, capture_output=True, text=True)
+    shutil.rmtree(texts)
     if done.returncode:
         raise SystemExit(f"pagefind failed:\n{done.stdout}{done.stderr}")
     for unused in (folder / "pagefind").glob("pagefind-*"):  # its user interfaces; the site has its own

@@ -75,6 +75,13 @@
   }
 
   // Search: Pagefind is loaded when the dialogue first opens, and the index in the pieces that a query needs.
+  // In the index each Chinese character is a word of its own (tools/book.py): 注意力 is asked for as the phrase "注 意 力".
+  const chinese = "[\\u3400-\\u4dbf\\u4e00-\\u9fff]";
+  const apart = (text) => text.replace(new RegExp(`(${chinese})(?=${chinese})`, "g"), "$1 ");
+  const together = (text) => text
+    .replaceAll(" </mark>", "</mark> ")
+    .replace(new RegExp(`(${chinese}(?:</mark>)?) (?=(?:<mark>)?${chinese})`, "g"), "$1")
+    .replace(new RegExp(`(${chinese})</mark><mark>(?=${chinese})`, "g"), "$1");
   let dialog;
   const openSearch = () => {
     dialog ??= buildSearch();
@@ -107,19 +114,27 @@
       const mine = ++query;
       try {
         pagefind ??= import(new URL("pagefind/pagefind.js", root)).then(async (loaded) => {
-          await loaded.options({ baseUrl: root.pathname });
+          await loaded.options({ baseUrl: root.pathname, excerptLength: html.lang.startsWith("zh") ? 60 : 30 });
           return loaded;
         });
-        const found = await (await pagefind).debouncedSearch(input.value, {}, 120);
-        if (!found || mine !== query) return;
-        const pages = await Promise.all(found.results.slice(0, 12).map((result) => result.data()));
+        await new Promise((done) => setTimeout(done, 120));
+        if (mine !== query) return;
+        const { search } = await pagefind;
+        const asked = apart(input.value.trim());
+        let { results: hits } = await search(asked);
+        if (asked !== input.value.trim()) { // pages that have the phrase, in the order of all that have its characters
+          const place = new Map(hits.map((hit, index) => [hit.id, index]));
+          const { results: phrases } = await search(`"${asked}"`);
+          if (phrases.length) hits = phrases.sort((a, b) => (place.get(a.id) ?? 1e6) - (place.get(b.id) ?? 1e6));
+        }
+        const pages = await Promise.all(hits.slice(0, 12).map((result) => result.data()));
         if (mine !== query) return;
         status.textContent = input.value.trim() && !pages.length ? words.none : "";
         results.replaceChildren(...pages.map((page) => {
           const best = page.sub_results.find((part) => part.title !== page.meta.title) ?? page;
           const excerpt = make("span");
-          excerpt.innerHTML = best.excerpt; // Pagefind escapes the text; what is left is <mark>
-          const title = best === page ? page.meta.title : `${page.meta.title} › ${best.title}`;
+          excerpt.innerHTML = together(best.excerpt); // Pagefind escapes the text; what is left is <mark>
+          const title = together(best === page ? page.meta.title : `${page.meta.title} › ${best.title}`);
           return make("li", {}, make("a", { href: best.url }, make("strong", {}, title), excerpt));
         }));
       } catch {

@@ -108,7 +108,7 @@ SHOW_ALL = """async () => {
   for (const box of document.querySelectorAll("pre, .table-scroll, .equation, .text_html")) {
     if (box.scrollWidth <= box.clientWidth + 1) continue;
     box.scrollIntoView({ behavior: "instant", block: "center" }); // near: it is made reachable by keyboard
-    await new Promise(requestAnimationFrame);
+    for (let frame = 0; frame < 100 && box.tabIndex !== 0; frame++) await new Promise(requestAnimationFrame);
   }
   await new Promise((done) => setTimeout(done, 50));
   scrollTo({ top: 0, behavior: "instant" });

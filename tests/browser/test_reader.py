@@ -12,6 +12,7 @@ WORDS = [
     ("zh-CN", "注意力"),
     ("zh-CN", "损失"),
     ("zh-CN", "毛利"),
+    ("zh-CN", "最小化什么"),
     ("zh-CN", "softmax"),
 ]
 
@@ -25,10 +26,8 @@ def test_search_finds_words_and_leads_to_them(language, word, size, open_page):
     else:
         page.locator("button.search").tap()
     page.keyboard.type(word)
+    page.locator("#results mark", has_text=word).first.wait_for()  # not those of the letters typed before
     first = page.locator("#results a").first
-    first.wait_for()
-    mark = page.locator("#results mark").first.inner_text().lower()
-    assert word in mark or mark in word, "Pagefind cuts Chinese into words, and may mark a part of the query"
     page.keyboard.press("ArrowDown")
     assert first.evaluate("link => link === document.activeElement")
     page.keyboard.press("Enter")
