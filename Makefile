@@ -10,7 +10,7 @@ PYTEST := $(RUN) -m pytest --quiet -n 2
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install book serve test test-gpu notebooks translations chapter repository bench lighthouse lock clean
+.PHONY: help install book serve test test-gpu notebooks translations determinism chapter repository lighthouse lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,7 +40,10 @@ test: install  ## lint, unit tests, every notebook under nbval, strict site buil
 test-gpu: install  ## what gpu.yml runs: every test that knows a device, and every notebook, on CUDA
 	$(RUN) -c 'import torch; assert torch.cuda.is_available(), "make test-gpu needs a CUDA device"'
 	$(RUN) -m pytest --quiet tests/models tests/textgen
-	$(RUN) -m pytest --quiet --nbval notebooks
+	ADVANTAGE_RUN_TIMES=benchmarks/gpu.json $(RUN) -m pytest --quiet --nbval notebooks
+
+determinism: install  ## three runs of every notebook in shuffled order, without network, on a read-only checkout
+	@$(RUN) tests/determinism.py
 
 notebooks: install  ## execute the notebooks that are stale, keep both halves in step, update the catalogues' sources
 	@$(RUN) tools/notebooks.py

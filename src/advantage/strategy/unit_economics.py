@@ -128,7 +128,8 @@ def serving_day(nodes, gpus_per_node, dollars_per_gpu_hour, tokens, prices):
 def larger(a, b):
     """The larger of two numbers, or of two arrays entry by entry; in plain arithmetic, exact where it matters.
 
-    With `a > b` as 0 or 1 it picks one of the two and adds nothing to it, unlike (a + b + |a − b|) / 2, which rounds.
+    With `a > b` as 0 or 1 it picks one of the two and adds nothing to it, unlike half of a + b plus their distance,
+    which rounds.
     """
     return (a > b) * a + (a <= b) * b
 
