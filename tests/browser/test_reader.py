@@ -1,9 +1,12 @@
 """What a reader does with the site, with mouse, keyboard and phone, in both languages."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = {"en": "", "zh-CN": "zh/"}
 WORDS = [
     ("en", "loss"),
@@ -17,8 +20,9 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-@pytest.mark.parametrize(("language", "word"), WORDS)
+@pytest.mark.parametrize(
+    ("language", "word", "size"), [(*word, "desktop") for word in WORDS] + [(*WORDS[0], "phone"), (*WORDS[3], "phone")]
+)
 def test_search_finds_words_and_leads_to_them(language, word, size, open_page):
     page = open_page(LANGUAGES[language] + "index.html", size)
     if size == "desktop":
@@ -58,14 +62,17 @@ def test_search_results_are_accessible(open_page, axe):
     assert not axe(page)
 
 
-def test_language_switch_keeps_the_page(path, open_page):
-    page = open_page(path)
-    link = page.locator("a.language")
-    other = path.removeprefix("zh/") if path.startswith("zh/") else f"zh/{path}"
-    assert link.is_visible()
-    link.click()
-    page.wait_for_url(f"**/{other}")
-    assert page.locator("html").get_attribute("lang") == ("zh-CN" if other.startswith("zh/") else "en")
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize("start", ["index.html", "notebooks/models/gan-losses.html", "book/glossary.html"])
+def test_language_switch_keeps_the_page(start, size, open_page):
+    """There and back; tests/test_site.py holds the same link of every page."""
+    page = open_page(start, size)
+    for other, language in ((f"zh/{start}", "zh-CN"), (start, "en")):
+        link = page.locator("a.language")
+        assert link.is_visible()
+        link.click()
+        page.wait_for_url(f"**/{other}")
+        assert page.locator("html").get_attribute("lang") == language
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -84,9 +91,16 @@ def test_theme_switch_changes_and_is_remembered(scheme, open_page):
     )  # from light it went dark, where figures are turned
 
 
+def folded(chapter: str) -> int:
+    """How many code cells of the chapter's notebook are folded: the set-up, and those whose tag asks for it."""
+    source = ROOT / chapter.removeprefix("zh/").replace(".html", ".ipynb")
+    cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
+    return 1 + sum(any(tag.startswith("hide-") for tag in cell["metadata"].get("tags", [])) for cell in cells)
+
+
 def test_folds_and_quiz_answers_open_by_keyboard(chapter, open_page):
     page = open_page(chapter)
-    assert page.locator("details.fold").count() >= 3, "the set-up and at least two solutions are folded"
+    assert page.locator("details.fold").count() == folded(chapter), "the set-up and every solution are folded"
     assert page.locator(".quiz details").count() >= 3
     for selector in (".fold", ".quiz details"):
         fold = page.locator(selector).last
@@ -180,8 +194,9 @@ def test_missing_page_at_any_depth(open_page, address, browser):
     page.close()
 
 
-def test_print_shows_the_text_alone(chapter, open_page):
-    page = open_page(chapter)
+@pytest.mark.parametrize("printed", ["notebooks/models/attention.html", "zh/notebooks/strategy/unit-economics.html"])
+def test_print_shows_the_text_alone(printed, open_page):
+    page = open_page(printed)
     page.emulate_media(media="print")
     for hidden in (".bar", "nav.contents", "nav.around", ".chapter .button"):
         assert not page.locator(hidden).first.is_visible()

@@ -1,5 +1,0 @@
-"""Every page of both languages on a phone, in the dark theme: WCAG 2 by axe, and what a reader sees."""
-
-
-def test_page(path, open_page, check_page):
-    assert not (problems := check_page(open_page(path, "phone", "dark"))), "\n".join(problems)
