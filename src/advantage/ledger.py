@@ -7,6 +7,7 @@ entries; what you measure yourself goes into a file of your own, and `read` pref
 import contextlib
 import datetime
 import json
+import math
 import os
 import platform
 import sys
@@ -43,8 +44,11 @@ def record(name: str, value: float, unit: str, device: str = "cpu") -> Entry:
     for argument, text in (("name", name), ("unit", unit)):
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"{argument}: got {text!r}; give a text that is not empty")
-    number = float(value)
-    if number != number or abs(number) == float("inf"):
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
         raise ValueError(f"value: got {value!r} for {name!r}; give a finite number")
     entry = Entry(number, unit, _machine(), device, datetime.date.today().isoformat(), own=True)
     path = location()
