@@ -26,8 +26,11 @@ def place(tmp_path, monkeypatch):
 def test_an_entry_is_read_back_with_its_unit_machine_device_and_day(place):
     written = ledger.record("my.speed", 12.5, "token/s", device="a device")
     read = ledger.read("my.speed")
-    assert read == written and read.own
-    assert read[:2] == (12.5, "token/s") and read.device == "a device" and str(os.cpu_count()) in read.machine
+    assert read == written
+    assert read.own
+    assert read[:2] == (12.5, "token/s")
+    assert read.device == "a device"
+    assert str(os.cpu_count()) in read.machine
     assert datetime.date.fromisoformat(read.date) <= datetime.date.today()
     assert json.loads(place.read_text(encoding="utf-8"))["my.speed"]["value"] == 12.5
 
@@ -40,7 +43,8 @@ def test_any_finite_number_and_any_name_survive_the_file(value, name):
 
 def test_your_own_measurement_comes_before_the_reference():
     shipped = ledger.read(NAME)
-    assert not shipped.own and shipped == ledger.reference(NAME)
+    assert not shipped.own
+    assert shipped == ledger.reference(NAME)
     ledger.record(NAME, shipped.value + 1, shipped.unit)
     assert ledger.read(NAME).value == shipped.value + 1
     assert ledger.reference(NAME) == shipped
@@ -52,7 +56,8 @@ def test_every_shipped_entry_says_where_and_when_it_was_measured():
     assert len(entries) >= 6
     for name in entries:
         entry = ledger.reference(name)
-        assert entry.value > 0 and entry.unit and entry.machine and entry.device, name
+        assert entry.value > 0, name
+        assert all((entry.unit, entry.machine, entry.device)), name
         datetime.date.fromisoformat(entry.date)
 
 
@@ -89,9 +94,11 @@ def test_a_damaged_file_is_set_aside_and_the_reference_serves(damage, place):
     with pytest.warns(UserWarning, match="is damaged.*set aside as ledger.damaged.json"):
         assert not ledger.read(NAME).own
     aside = place.with_name("ledger.damaged.json")
-    assert not place.exists() and aside.exists()
+    assert not place.exists()
+    assert aside.exists()
     ledger.record("a", 1.0, "s")  # and the ledger works again
-    assert ledger.read("a").value == 1.0 and aside.exists()
+    assert ledger.read("a").value == 1.0
+    assert aside.exists()
 
 
 def test_a_file_that_cannot_be_written_costs_a_warning(tmp_path, monkeypatch):
@@ -126,12 +133,14 @@ def test_adopting_makes_your_own_entries_the_reference_and_keeps_the_others(tmp_
     ledger.record("mine", 2.0, "s")
     assert ledger.adopt(target) == ["mine"]
     entries = json.loads(target.read_text(encoding="utf-8"))
-    assert sorted(entries) == ["kept", "mine"] and "own" not in entries["mine"]
+    assert sorted(entries) == ["kept", "mine"]
+    assert "own" not in entries["mine"]
 
 
 def test_the_command_refuses_what_it_does_not_know():
     asked = subprocess.run([sys.executable, "-m", "advantage.ledger", "adapt"], capture_output=True, text=True)
-    assert asked.returncode == 1 and "usage: python -m advantage.ledger adopt" in asked.stderr
+    assert asked.returncode == 1
+    assert "usage: python -m advantage.ledger adopt" in asked.stderr
 
 
 @pytest.mark.parametrize(
