@@ -260,9 +260,10 @@ def description(doctree: nodes.document, length: int) -> str:
     if len(text) <= length:
         return text
     cut = text[:length]
-    if ends := [m.end() for m in re.finditer(r"[.?!](?= )|[。?!]", cut)]:
+    if ends := [m.end() for m in re.finditer("[.?!](?= )|[\u3002\uff1f\uff01]", cut)]:
         return cut[: ends[-1]]
-    return re.split(r"[ ,,、;:](?=[^ ,,、;:]*$)", cut)[0] + "…"
+    breaks = " ,;:\u3001\uff0c\uff1b\uff1a"  # the last four are Chinese
+    return re.split(f"[{breaks}](?=[^{breaks}]*$)", cut)[0] + "…"
 
 
 def rewrite_all_when_navigation_changed(app: Sphinx, env: BuildEnvironment) -> list[str]:

@@ -20,7 +20,7 @@ import sys  # noqa: E402
 
 # Sizes that fit the budget on two CPU cores, found by the search in benchmarks/README.md; on a GPU a larger one.
 SHORT = {"num_layers": 2, "d_model": 64, "num_heads": 2, "context": 64, "batch": 12}
-LONG = {"num_layers": 3, "d_model": 96, "num_heads": 3, "context": 128, "batch": 8}
+LONG = {"num_layers": 3, "d_model": 96, "num_heads": 3, "context": 128, "batch": 6}
 GPU = {"num_layers": 6, "d_model": 384, "num_heads": 6, "context": 256, "batch": 64}
 
 
