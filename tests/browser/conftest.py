@@ -99,18 +99,22 @@ def axe() -> Callable[..., list[str]]:
     return axe
 
 
+# No promise of the browser's is waited for without an end: an image or a frame that never comes would hang the run.
 SHOW_ALL = """async () => {
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
   for (const part of document.querySelectorAll("article section")) part.style.contentVisibility = "visible";
   for (const fold of document.querySelectorAll("article details")) fold.open = true;
   for (const image of document.images) image.loading = "eager";
-  await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
-  await document.fonts.ready;
+  const shown = [...document.images].map((image) => image.decode().catch(() => {}));
+  await Promise.race([Promise.all([...shown, document.fonts.ready]), wait(10_000)]);
   for (const box of document.querySelectorAll("pre, .table-scroll, .equation, .text_html")) {
     if (box.scrollWidth <= box.clientWidth + 1) continue;
     box.scrollIntoView({ behavior: "instant", block: "center" }); // near: it is made reachable by keyboard
-    for (let frame = 0; frame < 100 && box.tabIndex !== 0; frame++) await new Promise(requestAnimationFrame);
+    for (let frame = 0; frame < 100 && box.tabIndex !== 0; frame++) {
+      await Promise.race([new Promise(requestAnimationFrame), wait(50)]);
+    }
   }
-  await new Promise((done) => setTimeout(done, 50));
+  await wait(50);
   scrollTo({ top: 0, behavior: "instant" });
 }"""
 

@@ -3,6 +3,10 @@
 WCAG 2 by axe, and what a reader sees. One visit for both: loading a page costs as much as looking at it.
 """
 
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
 
 def test_page(path, open_page, check_page):
     page = open_page(path, "desktop", "light")

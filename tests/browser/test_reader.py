@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(120)
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = {"en": "", "zh-CN": "zh/"}
 WORDS = [
