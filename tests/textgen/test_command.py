@@ -59,6 +59,22 @@ def test_bits_per_byte_are_those_of_the_text(folder):
     assert facts["corpus_sha256"] == corpus.sha256(corpus.documents(folder / "text.txt"))
 
 
+@pytest.mark.parametrize("kind", ["char", "byte", "bpe"])
+def test_a_corpus_too_large_for_memory_is_streamed(folder, monkeypatch, kind):
+    """Reference: the same file held in memory, which one file's split makes the same two texts of."""
+    options = ["--tokenizer", kind, "--budget-tokens", "640", *(["--vocab-size", "270"] if kind == "bpe" else [])]
+    assert train(folder, f"held-{kind}", *options) == 0
+    monkeypatch.setattr("advantage.textgen.__main__.LARGE", 100)
+    monkeypatch.setattr(corpus, "documents", lambda *_: pytest.fail("the corpus was read into memory"))
+    for _ in range(2):  # again into the same folder: the tokens are written anew
+        assert train(folder, f"streamed-{kind}", *options) == 0
+    held, streamed = (json.loads((folder / f"{way}-{kind}" / "model.json").read_text()) for way in ("held", "streamed"))
+    assert [streamed[key] for key in ("val_loss", "bits_per_byte", "tokenizer")] == [
+        held[key] for key in ("val_loss", "bits_per_byte", "tokenizer")
+    ]
+    assert (folder / f"streamed-{kind}" / "tokens" / "train.bin").exists()
+
+
 def test_the_seed_decides_the_weights(folder):
     """Reference: the same command, run again."""
     for name, seed in (("one", 3), ("again", 3), ("other", 4)):

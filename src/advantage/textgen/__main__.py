@@ -4,6 +4,7 @@
     python -m advantage.textgen train --corpus poems.txt --tokenizer char --budget-tokens 2000000 --out poems
     python -m advantage.textgen sample --model poems --prompt "Shall I" --tokens 200 --temperature 0.8
 
+A corpus of more than 256 MiB is never held in memory: it is streamed into tokens on disk, in OUT/tokens, first.
 Training again into the same folder resumes from its last checkpoint; Ctrl-C writes one first. Under
 `torchrun --nproc-per-node 2 -m advantage.textgen train …` each process takes its part of every batch.
 
@@ -15,13 +16,18 @@ import time
 STARTED = time.perf_counter()
 
 import argparse  # noqa: E402
+import json  # noqa: E402
+import math  # noqa: E402
 import os  # noqa: E402
+import shutil  # noqa: E402
 import sys  # noqa: E402
 
 # Sizes that fit the budget on two CPU cores, found by the search in benchmarks/README.md; on a GPU a larger one.
 SHORT = {"num_layers": 2, "d_model": 64, "num_heads": 2, "context": 64, "batch": 12}
 LONG = {"num_layers": 3, "d_model": 96, "num_heads": 3, "context": 128, "batch": 6}
 GPU = {"num_layers": 6, "d_model": 384, "num_heads": 6, "context": 256, "batch": 64}
+
+LARGE = 1 << 28  # bytes of a corpus from which on it is streamed and not held in memory
 
 
 def size(preset: str, budget_seconds: float | None, budget_tokens: int | None) -> dict:
@@ -35,7 +41,9 @@ def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m advantage.textgen", description=__doc__, formatter_class=raw)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train a model", description=__doc__, formatter_class=raw)
-    train.add_argument("--corpus", help="a UTF-8 file or a folder; the standard library's source unless given")
+    train.add_argument(
+        "--corpus", help="a UTF-8 file or a folder, of any size; the standard library's source unless given"
+    )
     train.add_argument("--tokenizer", choices=["char", "byte", "bpe"], default="char")
     train.add_argument("--vocab-size", type=int, default=1024, help="of the bpe tokenizer (default 1024)")
     train.add_argument("--model", choices=["gpt", "lstm"], default="gpt")
@@ -76,19 +84,31 @@ def train(options: argparse.Namespace) -> None:
         dist.init_process_group("nccl" if cuda else "gloo")
         if cuda:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    first = not dist.is_initialized() or dist.get_rank() == 0
     chosen = size(options.preset or ("gpu" if cuda else "cpu"), options.budget_seconds, options.budget_tokens)
     names = {"layers": "num_layers", "width": "d_model", "heads": "num_heads", "context": "context", "batch": "batch"}
     chosen |= {key: getattr(options, flag) for flag, key in names.items() if getattr(options, flag) is not None}
 
-    documents = corpus.documents(options.corpus)
-    texts = [corpus.join(side) for side in corpus.split(documents)]
     kinds = {"char": tokenizer.CharTokenizer, "byte": tokenizer.ByteTokenizer, "bpe": tokenizer.BPETokenizer}
-    kind = kinds[options.tokenizer]
-    if options.tokenizer == "byte":
-        encoder = kind()
+    kind, learned = kinds[options.tokenizer], {"vocab_size": options.vocab_size} if options.tokenizer == "bpe" else {}
+    if options.corpus and corpus.size(options.corpus) > LARGE:  # from disk to disk, and mapped into memory
+        encoder = kind() if kind is tokenizer.ByteTokenizer else kind.train(corpus.stream(options.corpus), **learned)
+        folder = os.path.join(options.out, "tokens")
+        if first:
+            shutil.rmtree(folder, ignore_errors=True)
+            corpus.write_tokens(options.corpus, encoder, folder)
+        if dist.is_initialized():
+            dist.barrier()
+        train_tokens, validation_tokens = corpus.read_tokens(folder, encoder)
+        with open(os.path.join(folder, "tokens.json"), encoding="utf-8") as file:
+            meta = json.load(file)
+        validation_bytes, data_hash = meta["validation_bytes"], meta["sha256"]
     else:
-        encoder = kind.train(texts[0], **({"vocab_size": options.vocab_size} if options.tokenizer == "bpe" else {}))
-    train_tokens, validation_tokens = (encoder.encode(text) for text in texts)
+        documents = corpus.documents(options.corpus)
+        texts = [corpus.join(side) for side in corpus.split(documents)]
+        encoder = kind() if kind is tokenizer.ByteTokenizer else kind.train(texts[0], **learned)
+        train_tokens, validation_tokens = (encoder.encode(text) for text in texts)
+        validation_bytes, data_hash = len(texts[1].encode()), corpus.sha256(documents)
 
     torch.manual_seed(options.seed)
     if options.model == "gpt":
@@ -110,18 +130,15 @@ def train(options: argparse.Namespace) -> None:
         checkpoint_seconds=options.checkpoint_seconds,
         started=STARTED,
     )
-    if not dist.is_initialized() or dist.get_rank() == 0:
+    if first:
         facts = {
             "val_loss": result.val_loss,
-            "bits_per_byte": result.val_loss
-            * (len(validation_tokens) - 1)
-            / len(texts[1].encode())
-            / 0.6931471805599453,
+            "bits_per_byte": result.val_loss * (len(validation_tokens) - 1) / validation_bytes / math.log(2),
             "seconds": result.seconds,
             "tokens": result.tokens,
             "steps": result.steps,
             "seed": options.seed,
-            "corpus_sha256": corpus.sha256(documents),
+            "corpus_sha256": data_hash,
             "device": torch.cuda.get_device_name() if cuda else "cpu",
             "date": time.strftime("%Y-%m-%d"),
             "command": " ".join(["python -m advantage.textgen", *sys.argv[1:]]),

@@ -53,11 +53,11 @@ def documents(path: str | Path | None = None, suffixes: Iterable[str] = (), max_
     if path is None:
         return _standard_library()
     found = _files(path, suffixes)
-    size = sum(file.stat().st_size for _, file in found)
-    if size > max_bytes:
+    total = sum(file.stat().st_size for _, file in found)
+    if total > max_bytes:
         largest = max((file for _, file in found), key=lambda file: file.stat().st_size)
         raise ValueError(
-            f"{path}: {size:,} bytes are more than documents() holds in memory ({max_bytes:,}); "
+            f"{path}: {total:,} bytes are more than documents() holds in memory ({max_bytes:,}); "
             f"the largest file is {largest}. write_tokens() streams a corpus of any size"
         )
     collected = [(name, "".join(_read(file))) for name, file in found]
@@ -267,6 +267,36 @@ def cut_before_whitespace(chunks: Iterable[str], size: int = 1 << 16) -> Iterato
         yield held
 
 
+def size(path: str | Path, suffixes: Iterable[str] = ()) -> int:
+    """Bytes of a corpus on disk, in the files that `documents` would read."""
+    return sum(file.stat().st_size for _, file in _files(path, suffixes))
+
+
+def stream(path: str | Path, fraction: float = 0.1, suffixes: Iterable[str] = ()) -> Iterator[str]:
+    """The training side of `write_tokens`, a chunk at a time: what a tokenizer may learn from."""
+    found, sizes, _ = _survey(path, suffixes)
+    yield from _side(found, sizes, _held_back(list(sizes), fraction), "train", fraction)
+
+
+def _survey(
+    path: str | Path, suffixes: Iterable[str] = ()
+) -> tuple[list[tuple[str, Path]], dict[str, int], dict[str, str]]:
+    """The files, and the characters and the hash of each that is neither empty nor a copy."""
+    found, sizes, hashes = _files(path, suffixes), {}, {}
+    seen = set()
+    for name, file in found:
+        digest, characters = hashlib.sha256(), 0
+        for text in _read(file):
+            digest.update(text.encode())
+            characters += len(text)
+        if characters and digest.hexdigest() not in seen:
+            sizes[name], hashes[name] = characters, digest.hexdigest()
+            seen.add(digest.hexdigest())
+    if not sizes:
+        raise ValueError(f"{path}: no text: the file, or every file of the folder, is empty")
+    return found, sizes, hashes
+
+
 def write_tokens(
     path: str | Path, tokenizer, folder: str | Path, fraction: float = 0.1, suffixes: Iterable[str] = ()
 ) -> dict[str, object]:
@@ -283,8 +313,8 @@ def write_tokens(
         suffixes: as in `documents`.
 
     Returns:
-        What `folder/tokens.json` holds: the tokenizer's fingerprint, the number of tokens and characters, the hash of
-        the text.
+        What `folder/tokens.json` holds: the tokenizer's fingerprint, the number of tokens, bytes and characters, the
+        hash of the text.
 
     Raises:
         ValueError, OSError: as in `documents`; FileExistsError where `folder` exists.
@@ -292,31 +322,21 @@ def write_tokens(
     folder = Path(folder)
     if folder.exists():
         raise FileExistsError(f"{folder}: exists; name a new folder, or remove it")
-    found = _files(path, suffixes)
-
-    sizes, hashes = {}, {}  # first pass: characters and hash of each file
-    for name, file in found:
-        digest, size = hashlib.sha256(), 0
-        for text in _read(file):
-            digest.update(text.encode())
-            size += len(text)
-        if size and digest.hexdigest() not in hashes.values():
-            sizes[name], hashes[name] = size, digest.hexdigest()
+    found, sizes, hashes = _survey(path, suffixes)
     names = list(sizes)
-    if not names:
-        raise ValueError(f"{path}: no text: the file, or every file of the folder, is empty")
     held_back = _held_back(names, fraction)
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        counts = {}
+        counts, length = {}, {}
         for part in ("train", "validation"):  # second pass, once for each side
-            counts[part] = 0
+            counts[part] = length[part] = 0
             with open(unfinished / f"{part}.bin", "wb") as out:
                 for piece in cut_before_whitespace(_side(found, sizes, held_back, part, fraction)):
                     ids = np.asarray(tokenizer.encode(piece), dtype=tokenizer.dtype)
                     counts[part] += len(ids)
+                    length[part] += len(piece.encode())
                     out.write(ids.tobytes())
                 out.flush()
                 os.fsync(out.fileno())
@@ -327,6 +347,7 @@ def write_tokens(
             "dtype": np.dtype(tokenizer.dtype).name,
             "train_tokens": counts["train"],
             "validation_tokens": counts["validation"],
+            "validation_bytes": length["validation"],
             "documents": len(names),
             "characters": sum(sizes.values()),
             "sha256": hashlib.sha256("".join(f"{name}\n{hashes[name]}\n" for name in names).encode()).hexdigest(),

@@ -113,11 +113,14 @@ class CharTokenizer(_Tokenizer):
         super().__init__()
 
     @classmethod
-    def train(cls, text: str) -> "CharTokenizer":
-        """The characters of `text` in code-point order, and U+FFFD."""
-        if not text:
+    def train(cls, text: str | Iterable[str]) -> "CharTokenizer":
+        """The characters of `text`, or of a stream of texts, in code-point order, and U+FFFD."""
+        found = set()
+        for piece in [text] if isinstance(text, str) else text:
+            found.update(piece)
+        if not found:
             raise ValueError("text: empty; a vocabulary needs at least one character")
-        return cls("".join(sorted({*text, UNKNOWN})))
+        return cls("".join(sorted({*found, UNKNOWN})))
 
     def encode(self, text: str, strict: bool = False) -> np.ndarray:
         """The id of each character; with `strict`, a character that the vocabulary lacks is a ValueError that names
