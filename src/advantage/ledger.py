@@ -50,7 +50,7 @@ def record(name: str, value: float, unit: str, device: str = "cpu") -> Entry:
         number = math.nan
     if not math.isfinite(number):
         raise ValueError(f"value: got {value!r} for {name!r}; give a finite number")
-    entry = Entry(number, unit, _machine(), device, datetime.date.today().isoformat(), own=True)
+    entry = Entry(number, unit, machine(), device, datetime.date.today().isoformat(), own=True)
     path = location()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def _write(path: Path, entries: dict[str, Entry]) -> None:
         raise
 
 
-def _machine() -> str:
+def machine() -> str:
     """Processor and core count, such as `AMD EPYC, 2 cores`."""
     processor = platform.processor() or platform.machine()
     try:

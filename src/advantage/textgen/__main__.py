@@ -75,6 +75,7 @@ def train(options: argparse.Namespace) -> None:
     import torch
     import torch.distributed as dist
 
+    from advantage import ledger
     from advantage.textgen import corpus, storage, tokenizer
     from advantage.textgen.models import GPT, LSTM
     from advantage.textgen.training import train as run
@@ -140,6 +141,8 @@ def train(options: argparse.Namespace) -> None:
             "seed": options.seed,
             "corpus_sha256": data_hash,
             "device": torch.cuda.get_device_name() if cuda else "cpu",
+            "machine": ledger.machine(),
+            "torch": torch.__version__,
             "date": time.strftime("%Y-%m-%d"),
             "command": " ".join(["python -m advantage.textgen", *sys.argv[1:]]),
         }

@@ -16,5 +16,5 @@ def load() -> tuple[nn.Module, object]:
 
 
 def facts() -> dict:
-    """How it was trained: seed, data hash, loss, bits per byte, seconds, device, date, command."""
+    """How it was trained: seed, data hash, loss, bits per byte, seconds, machine, date, command."""
     return json.loads((FOLDER / "model.json").read_text(encoding="utf-8"))
