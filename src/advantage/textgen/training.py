@@ -63,16 +63,35 @@ def evaluate(model: nn.Module, tokens: np.ndarray, context: int, at_once: int = 
     return total / (len(tokens) - 1)
 
 
-def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
-    """Push the singular values of each of k matrices, (k, m, n), towards 1, by Newton–Schulz iteration.
+# a, b, c of each step x ↦ a x + b x³ + c x⁵: together the polynomial that takes all of [0.001, 1] nearest to 1
+POLAR = (
+    (8.287212, -23.595887, 17.300388),
+    (4.107059, -2.947850, 0.544843),
+    (3.948691, -2.908902, 0.551819),
+    (3.318420, -2.488488, 0.510049),
+    (2.300652, -1.668904, 0.418807),
+)
 
-    Source: Jordan et al. 2024, Muon (https://kellerjordan.github.io/posts/muon/), whose coefficients these are.
+
+def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
+    """Push the singular values of each of k matrices, (k, m, n), towards 1, with matrix products alone.
+
+    Source: Amsel et al. 2025 (arXiv:2505.16932), algorithm 1, whose coefficients these are; for Muon, by Jordan et al.
+    2024 (https://kellerjordan.github.io/posts/muon/).
+
+    Args:
+        matrices: k of them, shape (k, m, n).
+        steps: products of polynomials, 1 to 5; more bring small singular values nearer to 1.
+
+    Raises:
+        ValueError: `steps` is not among 1 … 5.
     """
-    a, b, c = 3.4445, -4.7750, 2.0315
+    if steps not in range(1, len(POLAR) + 1):
+        raise ValueError(f"steps: got {steps!r}; must be a whole number from 1 to {len(POLAR)}")
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
-    x = x / (torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)
-    for _ in range(steps):
+    x = x / (1.01 * torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)  # no singular value above 1, rounding included
+    for a, b, c in POLAR[:steps]:
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x
@@ -150,6 +169,7 @@ def train(
     evaluations: int = 0,
     out: str | Path | None = None,
     checkpoint_seconds: float = 60.0,
+    bfloat16: bool | None = None,
     compiled: bool = False,
     started: float | None = None,
     on_step: Callable[[int], None] | None = None,
@@ -174,7 +194,8 @@ def train(
         evaluations: evaluations on the way, at equal parts of the budget; one more always comes at the end.
         out: folder for log.csv and checkpoints. A run that finds a checkpoint there resumes.
         checkpoint_seconds: time between checkpoints.
-        compiled: compile the model first; worth it for long runs on a GPU.
+        bfloat16: multiply matrices of 16-bit numbers (weights and optimiser keep 32); on a GPU unless told otherwise.
+        compiled: compile the model first, which takes seconds that only a long run earns back.
         started: `time.perf_counter()` that the seconds count from; now, unless given.
         on_step: called with the number of steps done, after each.
 
@@ -208,6 +229,7 @@ def train(
         for p in model.parameters():
             dist.broadcast(p.data, 0)
     forward = torch.compile(model) if compiled else model
+    bfloat16 = device.type == "cuda" if bfloat16 is None else bfloat16
     started = (time.perf_counter() if started is None else started) - before
     saved = time.perf_counter()
     part = batch // (accumulate * ranks)
@@ -228,9 +250,9 @@ def train(
             loss = 0.0
             for i in range(accumulate):
                 rows = slice((rank * accumulate + i) * part, (rank * accumulate + i + 1) * part)
-                with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                     logits = forward(inputs[rows].to(device))
-                    piece = F.cross_entropy(logits.flatten(0, 1), targets[rows].to(device).flatten()) / accumulate
+                    piece = F.cross_entropy(logits.float().flatten(0, 1), targets[rows].to(device).flatten()) / accumulate
                 piece.backward()
                 loss += piece.detach()
             if ranks > 1:
