@@ -1,18 +1,23 @@
 """What `torch.compile` costs and saves, for the command's two sizes on this machine.
 
-    python benchmarks/compiling.py [--laps 50]
+    python benchmarks/compiling.py [--laps 50] [--record FILE]
 
 Plain and compiled steps (forward and backward) alternate; printed are the seconds of the first compiled step, the
 medians of the later ones, and the number of steps after which compiling has paid for itself. Needs a C++ compiler.
+With --record the figures are also written, as the package's data/compiling.json is.
 """
 
 import argparse
+import datetime
+import json
 import statistics
 import time
+from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
+from advantage import ledger
 from advantage.textgen.__main__ import LONG, SHORT
 from advantage.textgen.models import GPT
 
@@ -20,7 +25,9 @@ from advantage.textgen.models import GPT
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--laps", type=int, default=50)
+    parser.add_argument("--record", type=Path)
     options = parser.parse_args()
+    rows = {}
     for name, size in (("short", SHORT), ("long", LONG)):
         torch.manual_seed(0)
         model = GPT(65, size["context"], size["num_layers"], size["d_model"], size["num_heads"])
@@ -36,11 +43,22 @@ def main() -> None:
         first = step(compiled)
         laps = [(step(model), step(compiled)) for _ in range(options.laps)]
         plain, fast = (statistics.median(lap) for lap in zip(*laps))
-        back = f"{(first - plain) / (plain - fast):,.0f} steps" if plain > fast else "never"
-        print(
-            f"{name}: compiling {first:.1f} s; step {1e3 * plain:.1f} ms plain, {1e3 * fast:.1f} ms compiled; ", end=""
-        )
-        print(f"pays back after {back}")
+        back = round((first - plain) / (plain - fast)) if plain > fast else None
+        rows[name] = {
+            "compiling_seconds": round(first, 1),
+            "plain_ms": round(1e3 * plain, 1),
+            "compiled_ms": round(1e3 * fast, 1),
+            "pays_back_after_steps": back,
+        }
+        print(f"{name}:", rows[name])
+    if options.record:
+        about = {
+            "machine": ledger.machine(),
+            "torch": torch.__version__.split("+")[0],
+            "threads": torch.get_num_threads(),
+            "date": datetime.date.today().isoformat(),
+        }
+        options.record.write_text(json.dumps({**about, "sizes": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

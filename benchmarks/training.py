@@ -1,15 +1,17 @@
 """Training: the published recipe (reference.py) against the package's command, alternating, in one run.
 
-    python benchmarks/training.py tinyshakespeare.txt [--repeats 3] [--threads 2] [--share 0.15]
+    python benchmarks/training.py tinyshakespeare.txt [--repeats 3] [--threads 2] [--share 0.15] [--record FILE]
 
 Each round runs the reference to its end; then the command with a budget of `share` of those seconds; then the command
 with all of them. Budgets come from the clock alone: the validation split decides nothing. Printed are losses, seconds
 from process start to end (a run's only checkpoint that counts is its last), peak resident memory, and the ratios:
 targets are a loss of 1.88 in 1/6 of the reference's seconds, and 1.58 in all of them. Last comes the memory of training
-at the reference's size.
+at the reference's size. With --record the figures are also written, as the package's data/training.json is.
 """
 
 import argparse
+import datetime
+import json
 import os
 import re
 import statistics
@@ -18,6 +20,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import torch
+
+from advantage import ledger
 
 COMMAND = [sys.executable, "-m", "advantage.textgen", "train", "--tokenizer", "char", "--checkpoint-seconds", "1e9"]
 SIZE = {"layers": 4, "width": 128, "heads": 4, "context": 64, "batch": 12, "budget-tokens": 76_800}  # the reference's
@@ -43,6 +49,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--share", type=float, default=0.15, help="of the reference's seconds, for the short run")
+    parser.add_argument("--record", type=Path)
     options = parser.parse_args()
     rows: dict[str, list[tuple[float, float, int, float, float]]] = {"reference": [], "short": [], "equal": []}
     print(f"{'run':<10}{'loss':>8}{'seconds':>9}{'steps':>7}{'MB':>6}{'CPU s':>8}{'of reference':>14}")
@@ -74,6 +81,19 @@ def main() -> None:
         )
         print(f"median share of the reference's time {statistics.median(ratios):.3f}")
     print(f"memory of training at the reference's size: {memory:.0f} MB resident at most")
+    if options.record:
+        names = ("val_loss", "seconds", "steps", "memory_mb", "processor_seconds")
+        record = {
+            "machine": ledger.machine(),
+            "torch": torch.__version__.split("+")[0],
+            "threads": options.threads,
+            "date": datetime.date.today().isoformat(),
+            "memory_mb_at_the_reference_s_size": round(memory),
+            "runs": {
+                name: [dict(zip(names, (round(x, 4) for x in run))) for run in runs] for name, runs in rows.items()
+            },
+        }
+        options.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -22,10 +22,12 @@ import os  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
 
-# Sizes that fit the budget on two CPU cores, found by the search in benchmarks/README.md; on a GPU a larger one.
-SHORT = {"num_layers": 2, "d_model": 64, "num_heads": 2, "context": 64, "batch": 12}
-LONG = {"num_layers": 3, "d_model": 96, "num_heads": 3, "context": 128, "batch": 6}
-GPU = {"num_layers": 6, "d_model": 384, "num_heads": 6, "context": 256, "batch": 64}
+# Sizes and rates for a budget on two CPU cores, found by the search in benchmarks/README.md; on a GPU larger ones.
+COLUMNS = ("num_layers", "d_model", "num_heads", "context", "batch", "muon_rate", "adam_rate")
+SHORT = dict(zip(COLUMNS, (2, 64, 2, 64, 12, 0.03, 0.03)))
+LONG = dict(zip(COLUMNS, (3, 96, 3, 128, 8, 0.014, 0.015)))
+GPU = dict(zip(COLUMNS, (6, 384, 6, 256, 64, 0.02, 0.01)))
+LSTM_RATE = 0.02  # of AdamW, which trains all of it
 
 LARGE = 1 << 28  # bytes of a corpus from which on it is streamed and not held in memory
 
@@ -55,6 +57,8 @@ def command_line() -> argparse.ArgumentParser:
     train.add_argument("--out", required=True, help="folder for the model, its log and its checkpoints")
     for name in ("layers", "width", "heads", "context", "batch"):
         train.add_argument(f"--{name}", type=int, help="instead of the preset's")
+    train.add_argument("--muon-rate", type=float, help="learning rate of the blocks' matrices, instead of the preset's")
+    train.add_argument("--adam-rate", type=float, help="learning rate of everything else, instead of the preset's")
     train.add_argument("--checkpoint-seconds", type=float, default=60.0)
     train.add_argument(
         "--bfloat16",
@@ -93,7 +97,10 @@ def train(options: argparse.Namespace) -> None:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     first = not dist.is_initialized() or dist.get_rank() == 0
     chosen = size(options.preset or ("gpu" if cuda else "cpu"), options.budget_seconds, options.budget_tokens)
+    if options.model == "lstm":
+        chosen["adam_rate"] = LSTM_RATE
     names = {"layers": "num_layers", "width": "d_model", "heads": "num_heads", "context": "context", "batch": "batch"}
+    names |= {"muon_rate": "muon_rate", "adam_rate": "adam_rate"}
     chosen |= {key: getattr(options, flag) for flag, key in names.items() if getattr(options, flag) is not None}
 
     kinds = {"char": tokenizer.CharTokenizer, "byte": tokenizer.ByteTokenizer, "bpe": tokenizer.BPETokenizer}
@@ -131,7 +138,8 @@ def train(options: argparse.Namespace) -> None:
         budget_tokens=options.budget_tokens,
         context=chosen["context"],
         batch=chosen["batch"],
-        adam_rate=0.01 if options.model == "gpt" else 0.003,
+        muon_rate=chosen["muon_rate"],
+        adam_rate=chosen["adam_rate"],
         seed=options.seed,
         out=options.out,
         checkpoint_seconds=options.checkpoint_seconds,

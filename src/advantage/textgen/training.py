@@ -103,7 +103,7 @@ class Optimiser:
     Muon orthogonalises the averaged gradient of a matrix, so that no direction of it is updated more than another.
     """
 
-    def __init__(self, model: nn.Module, muon_rate: float, adam_rate: float, momentum: float = 0.95) -> None:
+    def __init__(self, model: nn.Module, muon_rate: float, adam_rate: float, momentum: float = 0.9) -> None:
         self.muon_rate, self.adam_rate, self.momentum = muon_rate, adam_rate, momentum
         matrices = [p for block in model.blocks for p in block.parameters()] if isinstance(model, GPT) else []
         self.groups = [[p for p in matrices if p.shape == shape] for shape in dict.fromkeys(p.shape for p in matrices)]
@@ -251,8 +251,8 @@ def train(
             for i in range(accumulate):
                 rows = slice((rank * accumulate + i) * part, (rank * accumulate + i + 1) * part)
                 with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                    logits = forward(inputs[rows].to(device))
-                    piece = F.cross_entropy(logits.float().flatten(0, 1), targets[rows].to(device).flatten()) / accumulate
+                    logits = forward(inputs[rows].to(device)).float()
+                    piece = F.cross_entropy(logits.flatten(0, 1), targets[rows].to(device).flatten()) / accumulate
                 piece.backward()
                 loss += piece.detach()
             if ranks > 1:
