@@ -338,6 +338,36 @@ def test_prompts_empty_long_and_unknown():
         complete(model, chars, "aé", 5)
 
 
+SPACED = BPETokenizer.train(
+    "def read(self):\n    return self.data\n\n\ndef write(self, data):\n    x = data\n" * 50, 300
+)
+
+
+@pytest.mark.parametrize("prompt", ["def ", "x =", "def read(self):\n", "def read(self):\n    ", " ", "\n\n", "a"])
+@pytest.mark.parametrize("seed", range(3))
+def test_white_space_at_a_prompt_s_end_begins_the_first_token(prompt, seed):
+    """Reference: the definition, with `generate` and the ids of the prompt without its white space."""
+    model = Toy(SPACED.vocab_size)
+    text = prompt + complete(model, SPACED, prompt, 6, temperature=3.0, seed=seed)
+    ids, held = sampling._prompt(SPACED, prompt)
+    allowed = [token for token in SPACED.token_bytes if token.startswith(held)]
+    drawn = generate(model, [ids], 6, temperature=3.0, seed=seed, first=sampling._first(SPACED, [held]))[0]
+    assert SPACED.token_bytes[drawn[0]] in allowed
+    assert text == prompt[: len(prompt) - len(held)] + SPACED.decode(drawn)
+    assert "".join(sampling.stream_text(model, SPACED, prompt, 6, temperature=3.0, seed=seed)) == text[len(prompt) :]
+    both = complete(model, SPACED, ["def", prompt], 6, temperature=3.0, seed=seed - 1)
+    assert both[1] == text[len(prompt) :]  # a row is the same alone and beside a prompt that ends in a word
+
+
+def test_only_white_space_that_a_longer_token_begins_with_is_taken_off():
+    """Reference: the vocabularies: bytes and characters have no longer token, a word's end none that matters."""
+    chars = CharTokenizer.train("ab \n")
+    assert sampling._prompt(chars, "a ") == (chars.encode("a ").tolist(), b"")
+    assert sampling._prompt(ByteTokenizer(), "a ") == ([97, 32], b"")
+    assert sampling._prompt(SPACED, "def") == (SPACED.encode("def").tolist(), b"")
+    assert sampling._prompt(SPACED, "def ") == (SPACED.encode("def").tolist(), b" ")
+
+
 def test_text_is_streamed_as_it_is_completed():
     """Reference: `complete`; the bytes of one character come together; a document's end ends the text."""
     model, tokenizer = Toy(256, sharp=0.2), ByteTokenizer()

@@ -49,9 +49,8 @@ def probabilities(
         top_k: keep the k largest logits (and what ties with the last of them).
         top_p: keep the smallest set of tokens that holds this much probability (Holtzman et al. 2020).
         min_p: keep tokens at least this fraction as probable as the most probable one (Nguyen et al. 2024).
-        repetition_penalty: above 1 makes tokens that were `seen` less probable: positive logits are divided by it,
-            negative
-            ones multiplied (Keskar et al. 2019).
+        repetition_penalty: above 1 makes tokens that were `seen` less probable: positive logits are divided by it
+            (Keskar et al. 2019), negative ones multiplied, as in `transformers`.
         seen: (B, V), True for the tokens of the text so far.
 
     Returns:
@@ -145,6 +144,7 @@ def stream(
     stop: int | None = None,
     seed: int = 0,
     cache: bool = True,
+    first: Tensor | None = None,
 ) -> Iterator[list[int | None]]:
     """Draw tokens after each prompt, and yield them as they come.
 
@@ -160,6 +160,7 @@ def stream(
         stop: a row ends when this id is drawn, which is not returned.
         seed: any whole number.
         cache: False recomputes the whole text for every token: the same tokens, slower.
+        first: (B, V), True for the tokens that a row may begin with; any, unless given.
 
     Yields:
         One list for each step: the new id of each row, or None where a row has ended or still reads its prompt.
@@ -205,6 +206,9 @@ def stream(
                     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(1, ids[:, :n], True)
                 else:
                     seen.scatter_(1, ids[:, n - 1 : n], True)
+            if first is not None and n in lengths:
+                begins = torch.tensor([n == length for length in lengths], device=device)[:, None]
+                logits = logits.masked_fill(begins & ~first.to(device), NEVER)
             p = probabilities(logits, temperature, top_k, top_p, min_p, repetition_penalty, seen)
             chosen = p.argmax(1) if temperature == 0 else draw(p, uniform[:, n])
             if n >= max(lengths):
@@ -239,30 +243,52 @@ def generate(model, prompts: Sequence[Sequence[int]], max_new_tokens: int, **opt
 # ----------------------------------------------------------------------- with text
 
 
-def _prompt(tokenizer, prompt: str) -> list[int]:
-    """The ids of a prompt; the empty prompt is the place before a text begins."""
-    return tokenizer.encode(prompt, strict=True).tolist() or [tokenizer.start]
+def _prompt(tokenizer, prompt: str) -> tuple[list[int], bytes]:
+    """The ids of a prompt, and the white space at its end that is left to the first token drawn.
+
+    Byte pairs give the space before a word to the word. A prompt that ends in a space would end where no text does
+    that the model has read, so the space is taken off, and the first token drawn must begin with it. The empty prompt
+    is the place before a text begins.
+    """
+    ids = tokenizer.encode(prompt, strict=True).tolist()
+    held = tokenizer.token_bytes[ids[-1]] if ids else b""
+    if held.isspace() and any(len(token) > len(held) and token.startswith(held) for token in tokenizer.token_bytes):
+        return ids[:-1] or [tokenizer.start], held
+    return ids or [tokenizer.start], b""
+
+
+def _first(tokenizer, held: list[bytes]) -> Tensor | None:
+    """(B, V): the tokens that begin with what each prompt has left to them; None where none has."""
+    if not any(held):
+        return None
+    return torch.tensor([[token.startswith(rest) for token in tokenizer.token_bytes] for rest in held])
 
 
 def stream_text(model, tokenizer, prompt: str, max_new_tokens: int = 200, **options) -> Iterator[str]:
     """Continue one prompt, a piece of text for each token; a character of several tokens comes with its last one.
 
-    Options as in `stream`. A document that ends (`tokenizer.start`) ends the text, unless `stop` says otherwise.
+    Options as in `stream`. A document that ends (`tokenizer.start`) ends the text, unless `stop` says otherwise. A
+    prompt may end in white space: the first token is drawn among those that begin with it.
 
     Raises:
         ValueError: the vocabulary lacks a character of the prompt.
     """
     options.setdefault("stop", tokenizer.start if tokenizer.token_bytes[tokenizer.start] == b"\0" else None)
-    steps = stream(model, [_prompt(tokenizer, prompt)], max_new_tokens, **options)
-    yield from tokenizer.stream(step[0] for step in steps if step[0] is not None)
+    ids, held = _prompt(tokenizer, prompt)
+    steps = stream(model, [ids], max_new_tokens, first=_first(tokenizer, [held]), **options)
+    for piece in tokenizer.stream(step[0] for step in steps if step[0] is not None):
+        yield piece[len(held) :]
+        held = b""
 
 
 def complete(model, tokenizer, prompts: str | list[str], max_new_tokens: int = 200, **options) -> str | list[str]:
-    """Continue one prompt or several at once: the new text of each, without the prompt. Options as in `stream`."""
+    """Continue one prompt or several at once: the new text of each, without the prompt; as `stream_text` does."""
     several = [prompts] if isinstance(prompts, str) else prompts
     options.setdefault("stop", tokenizer.start if tokenizer.token_bytes[tokenizer.start] == b"\0" else None)
-    drawn = generate(model, [_prompt(tokenizer, prompt) for prompt in several], max_new_tokens, **options)
-    texts = [tokenizer.decode(ids) for ids in drawn]
+    begun = [_prompt(tokenizer, prompt) for prompt in several]
+    held = [rest for _, rest in begun]
+    drawn = generate(model, [ids for ids, _ in begun], max_new_tokens, first=_first(tokenizer, held), **options)
+    texts = [tokenizer.decode(ids)[len(rest) :] for ids, rest in zip(drawn, held)]
     return texts[0] if isinstance(prompts, str) else texts
 
 
@@ -333,7 +359,8 @@ def complete_python(
     """
     if not can_begin(prompt[: prompt.rfind("\n") + 1]):
         raise ValueError(f"prompt: no Python file can begin with {prompt[:60]!r}")
-    begin = _prompt(tokenizer, prompt)
+    begin, held = _prompt(tokenizer, prompt)
+    first, known = _first(tokenizer, [held]), prompt[: len(prompt) - len(held)]
     if stop is None and tokenizer.token_bytes[tokenizer.start] == b"\0":
         stop = tokenizer.start
     drawn, allowed = 0, patience * max_new_tokens
@@ -342,16 +369,15 @@ def complete_python(
         ids, accepted, failures, ended = [], [0], 0, False
         while len(ids) < max_new_tokens and drawn < allowed and not ended:
             ended = True
-            for (token,) in stream(
-                model, [begin + ids], max_new_tokens - len(ids), seed=seed + drawn, stop=stop, **options
-            ):
+            left = {"max_new_tokens": max_new_tokens - len(ids), "first": None if ids else first, "stop": stop}
+            for (token,) in stream(model, [begin + ids], seed=seed + drawn, **left, **options):
                 drawn += 1
                 if token is None or drawn > allowed:
                     break
                 ids.append(token)
                 if b"\n" not in tokenizer.token_bytes[token]:
                     continue
-                text = prompt + tokenizer.decode(ids)
+                text = known + tokenizer.decode(ids)
                 head = text[: text.rfind("\n") + 1]
                 if can_begin(head):
                     accepted.append(len(ids))
@@ -360,13 +386,13 @@ def complete_python(
                         longest = head[len(prompt) :]
                     continue
                 failures += 1
-                if failures > tries and len(accepted) > 1:
+                if failures >= tries and len(accepted) > 1:
                     accepted.pop()
                     failures = 0
                 del ids[accepted[-1] :]
                 ended = False
                 break
-        lines = tokenizer.decode(ids).splitlines(keepends=True)
+        lines = tokenizer.decode(ids)[len(held) :].splitlines(keepends=True)
         for ending in ("", *CLOSERS):  # cut back; where no part parses, close what the last whole lines left open
             for end in range(len(lines), 0, -1):
                 text = "".join(lines[:end]) + ending
