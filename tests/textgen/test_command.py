@@ -11,6 +11,7 @@ import torch
 
 from advantage.textgen import corpus, storage, training
 from advantage.textgen.__main__ import main
+from advantage.textgen.models import GPT
 
 TEXT = "the quick brown fox jumps over the lazy dog\n" * 60
 SMALL = ["--layers=1", "--width=16", "--heads=1", "--context=16", "--batch=4"]
@@ -85,6 +86,29 @@ def test_the_seed_decides_the_weights(folder):
     )
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("option", [["--muon-rate", "0"], ["--adam-rate", "0"], ["--bfloat16"]])
+def test_rates_and_precision_reach_the_optimiser(folder, option):
+    """Reference: a rate of zero moves nothing that it trains; 16 bits change the last digits, not the loss."""
+    for name, more in (("plain", []), ("with-option", option)):
+        assert train(folder, name + option[0], "--budget-tokens", "1280", *more) == 0
+    plain, changed = (storage.load(folder / (name + option[0])) for name in ("plain", "with-option"))
+    torch.manual_seed(0)
+    fresh = dict(GPT(**{k: v for k, v in plain[2]["settings"].items() if k != "model"}).named_parameters())
+    matrices, tables = (
+        [
+            torch.equal(p, fresh[name])
+            for name, p in changed[0].named_parameters()
+            if name.startswith("blocks") == inside
+        ]
+        for inside in (True, False)
+    )
+    assert all(matrices) == (option[0] != "--bfloat16")  # behind a head that stays at zero no gradient reaches them
+    assert all(tables) == (option[0] == "--adam-rate")
+    if option == ["--bfloat16"]:
+        assert plain[2]["val_loss"] != changed[2]["val_loss"]
+        assert changed[2]["val_loss"] == pytest.approx(plain[2]["val_loss"], rel=0.02)
 
 
 def test_half_precision_halves_the_file(folder):
