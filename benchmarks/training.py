@@ -1,6 +1,6 @@
 """Training: the published recipe (reference.py) against the package's command, alternating, in one run.
 
-    python benchmarks/training.py tinyshakespeare.txt [--repeats 3] [--threads 2] [--share 0.15] [--record FILE]
+    python benchmarks/training.py tinyshakespeare.txt [--repeats 3] [--threads 2] [--share 0.108] [--record FILE]
 
 Each round runs the reference to its end; then the command with a budget of `share` of those seconds; then the command
 with all of them. Budgets come from the clock alone: the validation split decides nothing. Printed are losses, seconds
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--share", type=float, default=0.15, help="of the reference's seconds, for the short run")
+    parser.add_argument("--share", type=float, default=0.108, help="of the reference's seconds, for the short run")
     parser.add_argument("--record", type=Path)
     options = parser.parse_args()
     rows: dict[str, list[tuple[float, float, int, float, float]]] = {"reference": [], "short": [], "equal": []}

@@ -22,7 +22,7 @@ import os  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
 
-# Sizes and rates for a budget on two CPU cores, found by the search in benchmarks/README.md; on a GPU larger ones.
+# Sizes and rates for a budget on two CPU cores, found by the searches in benchmarks/README.md; on a GPU larger ones.
 COLUMNS = ("num_layers", "d_model", "num_heads", "context", "batch", "muon_rate", "adam_rate")
 SHORT = dict(zip(COLUMNS, (2, 64, 2, 64, 12, 0.03, 0.03)))
 LONG = dict(zip(COLUMNS, (3, 96, 3, 128, 8, 0.014, 0.015)))

@@ -63,9 +63,9 @@ def evaluate(model: nn.Module, tokens: np.ndarray, context: int, at_once: int = 
     return total / (len(tokens) - 1)
 
 
-# a, b, c of each step x ↦ a x + b x³ + c x⁵: together the polynomial that takes all of [0.001, 1] nearest to 1
+# a, b, c of each polynomial x ↦ a x + b x³ + c x⁵: one after the other they take all of [0.001, 1] towards 1
 POLAR = (
-    (8.287212, -23.595887, 17.300388),
+    (8.287212, -23.595887, 17.300387),
     (4.107059, -2.947850, 0.544843),
     (3.948691, -2.908902, 0.551819),
     (3.318420, -2.488488, 0.510049),
@@ -76,8 +76,8 @@ POLAR = (
 def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
     """Push the singular values of each of k matrices, (k, m, n), towards 1, with matrix products alone.
 
-    Source: Amsel et al. 2025 (arXiv:2505.16932), algorithm 1, whose coefficients these are; for Muon, by Jordan et al.
-    2024 (https://kellerjordan.github.io/posts/muon/).
+    Source: Amsel et al. 2025 (arXiv:2505.16932), algorithm 1, whose coefficients these are, without its safety factors;
+    for Muon, by Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon/).
 
     Args:
         matrices: k of them, shape (k, m, n).
