@@ -141,7 +141,7 @@ def onnx_mask(given, options, queries, keys, device) -> tuple[Tensor | None, boo
 def test_equals_pytorch(batch, return_weights, device):
     query, key, value = qkv(*batch, value_width=5, device=device)
     boolean = torch.rand(4, 6, device=device) < 0.6
-    boolean[:, 0] = True  # PyTorch gives NaN for a row that may look nowhere
+    boolean[:, 0] = True  # older versions of PyTorch give NaN for a row that may look nowhere
     additive = torch.randn(*batch, 4, 6, device=device, **double)
     for options in ({}, {"is_causal": True}, {"scale": 0.3}, {"attn_mask": boolean}, {"attn_mask": additive}):
         ours = scaled_dot_product_attention(query, key, value, return_weights=return_weights, **options)

@@ -1,8 +1,9 @@
 """Attention: a soft look-up of values by the similarity of queries and keys.
 
-`scaled_dot_product_attention` has PyTorch's arguments and meaning, and two differences: a query that may attend to
-nothing gets zeros (not NaN), and the weights can be returned. The formula stands in `attend`; the public function
-checks the input, expands it, and hands it to PyTorch's fused kernel where nobody asks for the weights.
+`scaled_dot_product_attention` has PyTorch's arguments and meaning; also, the weights can be returned, and a query that
+may attend to nothing gets zeros whatever the version of PyTorch (older ones give NaN). The formula stands in `attend`;
+the public function checks the input, expands it, and hands it to PyTorch's fused kernel where there is neither a mask
+nor a wish for the weights.
 """
 
 import math

@@ -326,7 +326,7 @@ def save(out: Path, model: nn.Module, optimiser: Optimiser, step: int, seconds: 
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     with tempfile.NamedTemporaryFile("w", dir=out, delete=False, newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["step", "tokens", "seconds", "train_loss", "val_loss"])
+        writer = csv.DictWriter(file, ["step", "tokens", "seconds", "train_loss", "val_loss"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(log)
     os.replace(file.name, out / "log.csv")
