@@ -126,9 +126,9 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoints, "_write", full)
+    monkeypatch.setattr(checkpoints.json, "dump", full)
     with pytest.raises(OSError, match="No space"):
-        checkpoints.save(tmp_path, model, optimiser, 99, 1.0, [])
+        checkpoints.save(tmp_path, model, optimiser, {}, checkpoints.State(99, 1.0))
     assert sorted(path.name for path in tmp_path.iterdir()) == there
 
 
