@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import logsigmoid, relu
 
 # Losses. Source of each pair: see GAN_LOSSES.
@@ -154,7 +155,7 @@ def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tenso
 
 def _slope(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """∇ₓ a at each sample of x, shape (B, all the rest); differentiable once more."""
-    with torch.enable_grad():
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # a fused attention has no second derivative
         x = x.detach().requires_grad_()
         logits = discriminator(x)
         if not logits.requires_grad:
