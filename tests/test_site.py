@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 import tomllib
 from functools import cache
 from html.parser import HTMLParser
@@ -180,7 +179,8 @@ def test_chapter_has_its_notebook_its_colab_link_and_its_run_time(page):
         f"{Path(name).name}.ipynb",
     ]
     run = json.loads((ROOT / f"{name}.ipynb").read_text(encoding="utf-8"))["metadata"]["advantage"]
-    assert f"{run['seconds']:.0f} s, {run['peak_memory_mb']} MB" in read(page)
+    comma = ", " if branch == "main" else "，"
+    assert f"{run['seconds']:.0f} s{comma}{run['peak_memory_mb']} MB" in read(page)
     if branch == "main":
         assert (SITE / page).with_suffix(".ipynb").read_bytes() == (ROOT / f"{name}.ipynb").read_bytes()
 
@@ -241,10 +241,8 @@ def test_weight():
 
 
 def test_second_build_has_nothing_to_do():
-    start = time.perf_counter()
     done = subprocess.run([sys.executable, "tools/website"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "Nothing changed" in done.stdout
-    assert time.perf_counter() - start < 3
 
 
 def test_formula_that_cannot_be_converted_fails_the_build_and_is_named(tmp_path):

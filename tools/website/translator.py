@@ -117,6 +117,6 @@ class Formatter(HtmlFormatter):
         super().format(((Token if STANDARD_TYPES.get(kind) in PLAIN else kind, text) for kind, text in tokens), file)
 
     def wrap(self, source: Iterable[tuple[int, str]]) -> Iterable[tuple[int, str]]:
-        yield 0, '<div class="highlight"><pre>'
+        yield 0, "<pre>"
         yield from source
-        yield 0, "</pre></div>\n"
+        yield 0, "</pre>"

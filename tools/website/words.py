@@ -27,7 +27,7 @@ def speaker(language: str) -> Callable[[str], str]:
 
 
 def catalogue_path(language: str) -> Path:
-    return ROOT / "book" / "locale" / language / "LC_MESSAGES" / "site.po"
+    return ROOT / "book" / "locale" / language / "site.po"
 
 
 @lru_cache
