@@ -18,8 +18,8 @@ import torch
 from torch.nn import functional as F
 
 from advantage import ledger
-from advantage.textgen.__main__ import LONG, SHORT
-from advantage.textgen.models import GPT
+from advantage.textgen.gpt import GPT
+from advantage.textgen.presets import LONG, SHORT
 
 
 def main() -> None:

@@ -367,9 +367,9 @@ def _lines(text: str) -> list[str]:
 
 
 def site_messages() -> list[tuple[str, str]]:
-    """The site's words: what `word(…)` is called with in book/_templates and book/_ext, title, the quiz's verdicts, and
+    """The site's words: what `word(…)` is called with in book/_templates and tools/website, title, quiz's verdicts, and
     those of the catalogue that still stand in these files as strings."""
-    files = sorted([*ROOT.glob("book/_templates/*.html"), *ROOT.glob("book/_ext/*.py")])
+    files = sorted([*ROOT.glob("book/_templates/*.html"), *ROOT.glob("tools/website/*.py")])
     sources = "\n".join(file.read_text(encoding="utf-8") for file in files)
     title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
     found = [title, *VERDICTS, *(text for _, text in re.findall(r"\bword\(\s*(['\"])((?:(?!\1).)+)\1\s*\)", sources))]
