@@ -205,7 +205,7 @@ def test_nothing_half_written(tmp_path, monkeypatch):
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no signal that a process can pass on")
 def test_interrupted(example):
     """Issue 2, §1: an interrupted run leaves nothing half-written, and no kernel."""
-    edit(example.md, "def f(x):", "__import__('time').sleep(600)\n\n\ndef f(x):")
+    edit(example.md, "def f(x):", '__import__("time").sleep(600)\n\n\ndef f(x):')
     before = sorted((file.name, file.read_bytes()) for file in example.md.parent.iterdir())
     process = subprocess.Popen([sys.executable, TOOL, str(example.md)], stdout=subprocess.PIPE, text=True)
     family, kernels, limit = psutil.Process(process.pid), [], time.monotonic() + 60
