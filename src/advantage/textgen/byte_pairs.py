@@ -29,10 +29,12 @@ def learn_merges(text: str, num_merges: int, pieces: str = PIECE, order: list[in
         order: the byte of each id below 256; `range(256)` numbers a byte by its value.
     """
     number = {byte: i for i, byte in enumerate(order)}
-    words = Counter(tuple(number[byte] for byte in piece.encode()) for piece in re.findall(pieces, text))
-    merges = []
+    words: dict[tuple[int, ...], int] = Counter(
+        tuple(number[byte] for byte in piece.encode()) for piece in re.findall(pieces, text)
+    )
+    merges: list[tuple[int, int]] = []
     while len(merges) < num_merges:
-        pairs = Counter()
+        pairs: Counter[tuple[int, int]] = Counter()
         for word, count in words.items():
             for pair in itertools.pairwise(word):
                 pairs[pair] += count

@@ -5,7 +5,9 @@ without leaking, `join` makes one text of them. A corpus larger than memory neve
 """
 
 import codecs
+import contextlib
 import hashlib
+import importlib
 import os
 import re
 import sysconfig
@@ -75,10 +77,9 @@ def _standard_library() -> Documents:
             continue  # tests, other people's packages, and what describes only the machine that built this Python
         if text := "".join(read(file)):
             collected.append((name, text))
-    try:
-        from pydoc_data.topics import topics
-    except ImportError:  # some distributions leave the documentation out
-        topics = {}
+    topics: dict[str, str] = {}
+    with contextlib.suppress(ImportError):  # some distributions leave the documentation out
+        topics |= importlib.import_module("pydoc_data.topics").topics
     collected += [(f"pydoc_data/topics/{topic}.txt", text) for topic, text in topics.items()]
     return sorted(collected)
 

@@ -24,7 +24,7 @@ def norm(x: Tensor) -> Tensor:
     return F.rms_norm(x, (x.shape[-1],), eps=EPSILON)
 
 
-def rotary_angles(start: int, length: int, d_head: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def rotary_angles(start: int, length: int, d_head: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """cos and sin of the angles at positions start … start + length − 1, each (length, d_head)."""
     frequency = ROTARY_BASE ** (-torch.arange(0, d_head, 2, device=device) / d_head)  # (d_head / 2,)
     angle = torch.arange(start, start + length, device=device)[:, None] * frequency
@@ -112,7 +112,7 @@ class GPT(nn.Module):
         if d_model % (2 * num_heads):
             raise ValueError(f"num_heads: {num_heads}, with d_model {d_model}; 2 × num_heads must divide d_model")
         self.context, self.d_head = context, d_model // num_heads
-        angles = torch.stack(rotary_angles(0, context, self.d_head, torch.device("cpu")))
+        angles = torch.stack(rotary_angles(0, context, self.d_head))
         self.register_buffer("angles", angles, persistent=False)
         self.embedding = nn.Embedding(vocab_size, d_model)
         self.blocks = nn.ModuleList(Block(d_model, num_heads) for _ in range(num_layers))

@@ -143,7 +143,7 @@ def write_tokens(
                 os.fsync(out.fileno())
             if not counts[part]:
                 raise ValueError(f"{whole.path}: no text is left for {part}; give more files, or one single file")
-        meta = {
+        meta: dict[str, int | str] = {
             "tokenizer": tokenizer.fingerprint,
             "dtype": np.dtype(tokenizer.dtype).name,
             "train_tokens": counts["train"],
