@@ -35,7 +35,7 @@ SOURCES = [
     "notebooks",
     "src",
     "benchmarks/gpu.json",
-    "tools/translations.py",
+    "tools/chinese",
 ]
 TOOLS = [
     "_config.yml",
@@ -79,7 +79,7 @@ def digest(names: list[str]) -> str:
 def translated_sources(folder: Path) -> None:
     """Bring the Chinese pages and notebooks in `folder` up to date; files that would not change are left alone."""
     sys.path.insert(0, str(ROOT / "tools"))
-    from translations import translate
+    from chinese.edition import translate
 
     translate(folder)
     for old in [p for p in folder.rglob("*") if p.is_file() and not (ROOT / p.relative_to(folder)).exists()]:

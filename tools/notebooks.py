@@ -354,6 +354,9 @@ def execute(text: NotebookNode, timeout: int = 1200) -> tuple[list[tuple[int, li
         folder = scratch / "work"
         folder.mkdir()
         environment = kernel_environment(scratch)
+        startup = scratch / "ipython" / "profile_default" / "startup"
+        startup.mkdir(parents=True)
+        (startup / "figure.py").write_bytes((ROOT / "tools" / "figure.py").read_bytes())  # IPython runs what lies there
         client = NotebookClient(
             notebook,
             timeout=timeout,
@@ -519,9 +522,9 @@ def main(argv: list[str] | None = None) -> int:
                 process.terminate()
     if not todo:
         print(f"{len(pairs)} notebooks are up to date.")
-    extract = ROOT / "tools" / "translations.py"
-    if changed and extract.exists():
-        failed = subprocess.run([sys.executable, str(extract), "extract"]).returncode != 0 or failed
+    chinese = ROOT / "tools" / "chinese"
+    if changed and chinese.exists():
+        failed = subprocess.run([sys.executable, str(chinese), "extract"]).returncode != 0 or failed
     return int(failed)
 
 

@@ -28,7 +28,9 @@ class RunTimes(SphinxDirective):
         gpu = json.loads(gpu_file.read_text()) if gpu_file.exists() else {}
         if gpu_file.exists():  # Sphinx reads a page that depends on a missing file every time
             self.env.note_dependency(str(gpu_file))
-        heads = ["Chapter", "One CPU thread", "Memory", "GPU", "Last run"]
+        language = self.config.language
+        heads = [word("Chapter", language), word("One CPU thread", language), word("Memory", language)]
+        heads += [word("GPU", language), word("Last run", language)]
         rows = []
         for docname in sorted(self.env.found_docs):
             path = source / f"{docname}.ipynb"
@@ -47,7 +49,7 @@ class RunTimes(SphinxDirective):
                     run.get("date", "–"),
                 ]
             )
-        return [_table([word(head, self.config.language) for head in heads], rows)]
+        return [_table(heads, rows)]
 
 
 def _table(heads: list[str], rows: list[list[nodes.Node | str]]) -> nodes.table:

@@ -65,8 +65,7 @@ class Translator(HTML5Translator):
 
 
 def visit_fold(self: HTML5Translator, node: HideCodeCellNode) -> None:
-    label = site_words.word(node["prompt_show"], self.config.language)
-    self.body.append(f'<details class="fold {" ".join(node["classes"])}"><summary>{label}</summary>\n')
+    self.body.append(f'<details class="fold {" ".join(node["classes"])}"><summary>{node["prompt_show"]}</summary>\n')
 
 
 def depart_fold(self: HTML5Translator, node: HideCodeCellNode) -> None:
@@ -89,9 +88,10 @@ class Cells(SphinxPostTransform):
                 continue
             code = source.astext()
             solution = cell.get("hide_mode") == "all"
-            label = "Solution" if solution else "Show the code"
+            language = self.config.language
+            label = site_words.word("Solution", language) if solution else site_words.word("Show the code", language)
             if first:  # every notebook's first cell installs and starts; a reader of the page need not see it
-                cell["hide_mode"], label, first = "input", "Set-up", False
+                cell["hide_mode"], label, first = "input", site_words.word("Set-up", language), False
             elif code.startswith("advantage.quiz("):
                 cell.remove(source)
             elif (text := re.search(r'(^|\n)Markdown\(\s*[rf]*"""', code)) and solution:
