@@ -24,17 +24,17 @@ install: .venv/installed  ## create .venv and install requirements.lock
 	@touch $@
 
 book: install  ## build both sites into _build/html and say where to open them
-	@$(RUN) tools/book.py
+	@$(RUN) tools/website
 
 serve: install  ## build, serve and rebuild on every change
-	@$(RUN) tools/book.py --serve
+	@$(RUN) tools/website --serve
 
 test: install  ## lint, unit tests, every notebook under nbval, strict site build, browser tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(PYTEST) tests --ignore tests/browser --ignore tests/test_site.py --ignore tests/test_standalone.py
 	$(PYTEST) --dist loadfile --nbval notebooks tests/test_standalone.py
-	$(RUN) tools/book.py --strict
+	$(RUN) tools/website --strict
 	$(PYTEST) tests/test_site.py tests/browser
 
 test-gpu: install  ## what gpu.yml runs: every test that knows a device, and every notebook, on CUDA
@@ -57,8 +57,8 @@ chapter: install  ## make chapter part=strategy name=pricing: a valid pair to st
 repository: install  ## make repository url=https://github.com/you/course: write the address wherever it stands
 	@$(RUN) tools/repository.py $(url)
 
-lighthouse: book  ## measure every chapter page (needs node and Chromium)
-	@$(RUN) tools/lighthouse.py
+lighthouse: book  ## measure some pages of both languages (needs node and Chromium)
+	npx --yes @lhci/cli autorun
 
 lock:  ## resolve requirements.lock anew, with the oldest Python that the course supports
 	rm -rf _build/lock && $(PYTHON) -m venv _build/lock

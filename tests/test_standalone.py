@@ -18,7 +18,7 @@ from filelock import FileLock
 
 import chapter as new_chapter
 import notebooks
-import translations
+from chinese import edition
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIRS = notebooks.find_pairs([])
@@ -114,7 +114,7 @@ def installed(shared, wheel):
 @pytest.fixture(scope="session")
 def chinese(shared):
     """The Chinese notebooks as the publish job generates them; what is not translated yet is English."""
-    return once(shared, "chinese", translations.translate)
+    return once(shared, "chinese", edition.translate)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

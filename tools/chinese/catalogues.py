@@ -36,7 +36,7 @@ def read(path: Path) -> polib.POFile:
     try:
         return polib.pofile(path.read_text(encoding="utf-8"), wrapwidth=0)
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.relative_to(CATALOGUES)}: cannot be read as a catalogue: {error}") from None
+        raise ValueError(f"{path.name}: cannot be read as a catalogue: {error}") from None
 
 
 def updated(old: polib.POFile | None, wanted: list[Message], memory: dict[str, str]) -> polib.POFile:

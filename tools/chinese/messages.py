@@ -149,7 +149,7 @@ def notebook_messages(half: Path) -> list[Message]:
 
 def site_messages() -> list[Message]:
     """The site's words: its title, the verdicts of a quiz, and what `word(…)` is called with; texts of its pictures."""
-    patterns = ("book/_templates/*.html", "book/_ext/*.py", "tools/website/**/*.py")
+    patterns = ("book/_templates/*.html", "tools/website/*.py")
     files = [file for pattern in patterns for file in sorted(ROOT.glob(pattern))]
     sources = "\n".join(file.read_text(encoding="utf-8") for file in files)
     title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
