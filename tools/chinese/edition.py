@@ -18,7 +18,8 @@ from advantage.quizzes import render
 from chinese import figures
 from chinese.catalogues import forget, translations, write
 from chinese.messages import PICTURES, ROOT, TOC, VERDICTS, catalogue_of, flat, notebook_files, pages, strings
-from chinese.text import Lookup, headings, replaced, slugs
+from chinese.text import Lookup, headings, replaced
+from markdown import slugs
 
 
 @cache

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import jupytext
 import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 
+import halves
 from chinese import figures
 from chinese.text import says_something, segments
 
@@ -110,8 +110,8 @@ def catalogue_of(page: Path) -> str:
     return page.relative_to(ROOT).with_suffix("").as_posix()
 
 
-def read_source(path: Path) -> str:
-    """A page, or the .md half of a notebook; ValueError if it is not there or not what it should be."""
+def read_page(path: Path) -> str:
+    """A page; ValueError if it is not there or not what it should be."""
     name = path.relative_to(ROOT).as_posix()
     if not path.is_file():
         raise ValueError(f"{name}: missing, but _toc.yml names it; put it back, or take it out of _toc.yml")
@@ -121,10 +121,6 @@ def read_source(path: Path) -> str:
         raise ValueError(f"{name}: not UTF-8 ({error})") from None
     if text.startswith("\ufeff"):
         raise ValueError(f"{name}: begins with a byte-order mark; save it as UTF-8 without one")
-    if path.parts[len(ROOT.parts)] == "notebooks":
-        header = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
-        if not header or "jupytext" not in (yaml.safe_load(header[1]) or {}):
-            raise ValueError(f"{name}: does not begin with a header (---) that says `jupytext:`, as other chapters do")
     return text
 
 
@@ -133,7 +129,8 @@ def notebook_messages(half: Path) -> list[Message]:
 
     A cell that was edited and not yet executed keeps its figures' messages, at the end, until it is.
     """
-    cells = jupytext.reads(read_source(half), fmt="md:myst").cells
+    read_page(half)
+    cells = halves.read_text(half).cells
     executed = half.with_suffix(".ipynb")
     ran = json.loads(executed.read_text(encoding="utf-8"))["cells"] if executed.exists() else []
     outputs: dict[str, list[dict]] = {}
@@ -171,7 +168,7 @@ def messages() -> dict[str, list[Message]]:
     """All messages: catalogue → messages, in the order in which they stand."""
     found = {"toc": toc_messages(), "site": site_messages()}
     for page in pages():
-        found[catalogue_of(page)] = [(segment.text, segment.kind) for segment in segments(read_source(page))]
+        found[catalogue_of(page)] = [(segment.text, segment.kind) for segment in segments(read_page(page))]
     for executed in notebook_files():
         found[catalogue_of(executed)] = notebook_messages(executed.with_suffix(".md"))
     return found

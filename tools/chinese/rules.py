@@ -17,7 +17,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from chinese import glossary, numerals
-from chinese.text import CJK, MATHS, PARSER, plain
+from chinese.text import CJK, MATHS, plain
+from markdown import PARSER
 
 Rule = Callable[[str, str], list[str]]
 RULES: dict[str, Rule] = {}

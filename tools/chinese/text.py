@@ -4,22 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from markdown_it import MarkdownIt
-from mdit_py_plugins.amsmath import amsmath_plugin
-from mdit_py_plugins.dollarmath import dollarmath_plugin
-from mdit_py_plugins.front_matter import front_matter_plugin
-from mdit_py_plugins.myst_blocks import myst_block_plugin
+from markdown import PARSER
 
 Lookup = Callable[[str], str]  # a message to its translation
 
-PARSER = (
-    MarkdownIt("commonmark")
-    .enable("table")
-    .use(front_matter_plugin)
-    .use(dollarmath_plugin, allow_space=False, double_inline=True)
-    .use(amsmath_plugin)
-    .use(myst_block_plugin)
-)
 WITHOUT_TEXT = {"bibliography", "eval-rst", "run-times"}  # directives that say nothing of their own
 CHINESE_COLUMNS = {"中文", "不用"}  # of the glossary: they, and the column before the first, stay as they are
 MATHS = {"log", "ln", "exp", "max", "min", "softmax"}  # words that are the same in Chinese
@@ -158,20 +146,6 @@ def replaced(source: str, lookup: Lookup) -> str:
 
 def _structure(source: str) -> list[str]:
     return [f"{token.type} {token.tag}" for token in PARSER.parse(source)]
-
-
-def slugs(headings: list[str]) -> list[str]:
-    """The anchors that MyST and GitHub give to a page's headings."""
-    found: list[str] = []
-    for heading in headings:
-        children = PARSER.parseInline(heading)[0].children
-        title = "".join(child.content for child in children if child.type in ("text", "code_inline"))
-        slug = re.sub(r"[^\w一-鿿\- ]", "", title.lower().replace(" ", "-"))
-        number = 1
-        while slug in found:
-            slug, number = f"{slug}-{number}", number + 1
-        found.append(slug)
-    return found
 
 
 def headings(source: str) -> list[str]:
