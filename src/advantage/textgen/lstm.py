@@ -9,16 +9,14 @@ from advantage import checks
 from advantage.textgen.interface import check_ids
 
 
-class State:
-    """What the layers remember of each text: outputs and cells, each (num_layers, B, d_model)."""
-
-    last: tuple[Tensor, Tensor] | None = None  # nothing has been read
+class State(list[tuple[Tensor, Tensor]]):
+    """What the layers remember of each text: outputs and cells, each (num_layers, B, d_model); empty at first."""
 
     def join(self, other: "State") -> None:
         """Take in the texts of another state."""
-        if self.last is not None and other.last is not None:
-            (h, c), (more_h, more_c) = self.last, other.last
-            self.last = torch.cat([h, more_h], 1), torch.cat([c, more_c], 1)
+        self[:] = [
+            (torch.cat([h, more_h], 1), torch.cat([c, more_c], 1)) for (h, c), (more_h, more_c) in zip(self, other)
+        ]
 
 
 class LSTM(nn.Module):
@@ -56,9 +54,9 @@ class LSTM(nn.Module):
 
     def forward(self, ids: Tensor, cache: State | None = None) -> Tensor:
         check_ids(ids, self.embedding.num_embeddings)
-        states, last = self.layers(self.embedding(ids), None if cache is None else cache.last)
+        states, last = self.layers(self.embedding(ids), cache[0] if cache else None)
         if cache is not None:
-            cache.last = last
+            cache[:] = [last]
         return self.head(states)
 
     def new_cache(self, batch: int, length: int) -> State:
