@@ -1,0 +1,127 @@
+"""The published recipe, as printed and with its rate searched, against the package's two sizes: steps, not seconds.
+
+    python benchmarks/race.py tinyshakespeare.txt [--runs race.jsonl] [--record src/advantage/data/race.json]
+
+The reference (reference.py) takes its 2,000 steps at every rate of a grid with seed 0; the best rate gets seeds 1 and 2.
+Ours take the steps that the same cost pays for, and an eighth of it: the cost of a step is measured once, in processor
+seconds, models in turn. All losses are those of the whole validation split, on which both searches have looked.
+One thread; about twenty minutes of processor time.
+"""
+
+import argparse
+import datetime
+import json
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import reference
+from advantage import ledger
+from advantage.textgen.__main__ import LONG, SHORT
+from advantage.textgen.models import GPT
+from advantage.textgen.training import train
+from runs import Runs
+
+STEPS = 2000
+RATES = (1e-3, 8e-3, 4e-3, 1.6e-2)
+SEEDS = (0, 1, 2)
+SHARES = {"short": 1 / 8, "long": 1.0}
+SIZES = {"short": SHORT, "long": LONG}
+
+
+def ours(path: Path, size: dict, steps: int, seed: int) -> tuple[GPT, dict]:
+    """The model that the command would train, and the arguments of `train`."""
+    training, validation, vocab_size = reference.read(path)
+    tokens = training.numpy().astype(np.uint8), validation.numpy().astype(np.uint8)
+    torch.manual_seed(seed)
+    model = GPT(vocab_size, *(size[key] for key in ("context", "num_layers", "d_model", "num_heads")))
+    common = {key: size[key] for key in ("context", "batch", "muon_rate", "adam_rate")}
+    budget = steps * size["batch"] * size["context"]
+    return model, {"tokens": tokens, "budget_tokens": budget, "seed": seed, **common}
+
+
+def loss_of_ours(path: Path, size: dict, steps: int, seed: int) -> float:
+    model, arguments = ours(path, size, steps, seed)
+    return train(model, *arguments.pop("tokens"), **arguments).val_loss
+
+
+def step_ms(path: Path, laps: int = 8, steps: int = 5) -> dict[str, float]:
+    """Processor milliseconds of a step: median over laps in which the three take turns, a few steps each."""
+    training, _, vocab_size = reference.read(path)
+    torch.manual_seed(0)
+    model = reference.Reference(vocab_size)
+    optimiser = reference.optimiser_of(model, 1e-3)
+    seconds: dict[str, list[float]] = {"reference": [], "short": [], "long": []}
+    for _ in range(laps):
+        begin = time.process_time()
+        for _ in range(steps):
+            reference.train_step(model, optimiser, training, 1e-3)
+        seconds["reference"].append((time.process_time() - begin) / steps)
+        for name, size in SIZES.items():
+            mine, arguments = ours(path, size, steps, 0)
+            tokens = arguments.pop("tokens")
+            clock = []
+            train(mine, tokens[0], tokens[1][:2], on_step=lambda _: clock.append(time.process_time()), **arguments)
+            seconds[name].append((clock[-1] - clock[0]) / (steps - 1))
+    return {name: round(1e3 * statistics.median(times), 3) for name, times in seconds.items()}
+
+
+def race(runs: Runs, path: Path) -> None:
+    ms = runs.once({"name": "costs"}, lambda: {"ms": step_ms(path)})["ms"]
+
+    def published(rate: float, seed: int, steps: int = STEPS) -> float:
+        what = {"name": "reference", "rate": rate, "steps": steps, "seed": seed}
+        return runs.once(what, lambda: {"loss": round(reference.run(path, steps, seed, rate), 5)})["loss"]
+
+    def package(name: str, seed: int) -> None:
+        steps = round(STEPS * SHARES[name] * ms["reference"] / ms[name])
+        what = {"name": name, "steps": steps, "seed": seed}
+        runs.once(what, lambda: {"loss": round(loss_of_ours(path, SIZES[name], steps, seed), 5)})
+
+    for seed in SEEDS:
+        package("short", seed)
+    at_seed_0 = {rate: published(rate, 0) for rate in RATES[1:3]}
+    package("long", 0)
+    at_seed_0 |= {rate: published(rate, 0) for rate in RATES[3:]}
+    best = min(at_seed_0, key=lambda rate: at_seed_0[rate])
+    for seed in SEEDS[1:]:
+        published(best, seed)
+        package("long", seed)
+    for seed in SEEDS:
+        published(RATES[0], seed)
+
+
+def record(runs: Runs) -> dict:
+    rows = [{**row["what"], "loss": row["loss"]} for row in runs.rows if "loss" in row]
+    return {
+        "what": "validation loss in nats per character of tiny Shakespeare after so many steps",
+        "machine": ledger.machine(),
+        "torch": torch.__version__.split("+")[0],
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        "date": datetime.date.today().isoformat(),
+        "processor_minutes": round(sum(row["processor_seconds"] for row in runs.rows) / 60, 1),
+        "step_ms": next(row["ms"] for row in runs.rows if "ms" in row),
+        "runs": rows,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--runs", type=Path, default=Path("race.jsonl"))
+    parser.add_argument("--record", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    runs = Runs(options.runs)
+    race(runs, options.corpus)
+    if options.record:
+        options.record.write_text(json.dumps(record(runs), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
