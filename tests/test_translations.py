@@ -283,11 +283,6 @@ def course(tmp_path, monkeypatch, notebook) -> Path:
         "# API\n\nSee [it](index.md#where-it-breaks), [this](../notebooks/models/gan.ipynb#title).\n\n"
         "```{eval-rst}\n.. autofunction:: advantage.f\n```\n"
     )
-    (tmp_path / "src/advantage/__init__.py").write_text("from advantage.g import f\n")
-    (tmp_path / "src/advantage/g.py").write_text(
-        'def f(x):\n    """Do it.\n\n    Args:\n        x: a number.\n\n    >>> f(1)\n    """\n\n'
-        'def _g():\n    """Hidden."""\n'
-    )
     (tmp_path / "book/_templates/page.html").write_text('{{ word("Search") }}')
     book = nbformat.from_dict(notebook | {"nbformat": 4, "nbformat_minor": 5})
     book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -297,7 +292,7 @@ def course(tmp_path, monkeypatch, notebook) -> Path:
     book.metadata["jupytext"] = {"text_representation": {"extension": ".md", "format_name": "myst"}}
     jupytext.write(book, tmp_path / "notebooks/models/gan.md", fmt="md:myst")
     monkeypatch.setattr(t, "ROOT", tmp_path)
-    monkeypatch.setattr(t, "CATALOGUES", tmp_path / "book/locale/zh_CN/LC_MESSAGES")
+    monkeypatch.setattr(t, "CATALOGUES", tmp_path / "book/locale/zh_CN")
     return tmp_path
 
 
@@ -315,12 +310,11 @@ def state(folder: Path) -> dict[Path, tuple[int, bytes]]:
 
 
 def test_extract__all_kinds(course):
-    """Pages, notebooks, contents, docstrings and the site's words each have their catalogue."""
+    """Pages, notebooks, contents and the site's words each have their catalogue."""
     t.extract()
     ids = {name: [entry.msgid for entry in polib.pofile(str(path))] for name, path in t.files().items()}
     assert ids["toc"] == ["Start here"]
     assert set(ids["site"]) == {"The book", "Search", "Right.", "No."}
-    assert ids["api"] == ["Do it.", "Args:\n    x: a number."]
     assert ids["book/index"] == ["The page", "Where it breaks", "See [there](#where-it-breaks)."]
     assert ids["notebooks/models/gan"][:4] == ["Title", "Text here.", "A curve.", "It rises slowly."]
 
@@ -520,33 +514,6 @@ def test_glossary__read():
     assert len(terms) == len(set(terms))
 
 
-@pytest.mark.parametrize(
-    ("english", "chinese"),
-    [
-        ("Args:\n    seed: given on.", "参数：\n    seed: 原样传递。"),
-        ("Args:\n    seed: given on.", "Args:\n    种子: 原样传递。"),
-        ("Returns ``x`` twice.", "返回两次 x。"),
-        ("Returns ``x`` twice.", "返回``x``两次。"),
-        ("Two lines\nof text.", "两行\n文字。"),
-        ("Three heads or 3.", "三个头。"),
-    ],
-)
-def test_docstring__broken(english, chinese):
-    """What napoleon and docutils must still find in a docstring is held too."""
-    assert rules.docstring(english, chinese) != []
-
-
-def test_docstring__good():
-    """A docstring's block as it should be."""
-    assert (
-        rules.docstring(
-            "Args:\n    x: the ``mean``\n        in seconds.\n    y: its name.",
-            "Args:\n    x: 以秒为单位的 ``mean``。\n    y: 名称。",
-        )
-        == []
-    )
-
-
 def test_problems__each_kind(course):
     """Issue 2, §4: untranslated, fuzzy, obsolete, missing and not yet extracted messages are all found."""
     t.extract()
@@ -568,7 +535,7 @@ def all_problems() -> list[str]:
     return rules.problems()
 
 
-@pytest.mark.parametrize("name", sorted({*t.files(), "toc", "site", "api"}))
+@pytest.mark.parametrize("name", sorted({*t.files(), "toc", "site"}))
 def test_catalogue(name, all_problems):
     """Issue 2, §4: complete, and kept to every rule, as `python tools/translations.py check NAME` lists."""
     assert [problem for problem in all_problems if problem.startswith(f"{name}.po:")] == []

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
-from itertools import pairwise
 
 import polib
 
@@ -222,40 +221,6 @@ def ending(english: str, chinese: str) -> list[str]:
     return []
 
 
-# --- docstrings --------------------------------------------------------------------------------------------------
-
-
-SECTIONS = "Args|Returns|Raises|Yields|Attributes|Example"
-NAMES = r"[*\w]+(?:, [*\w]+)*"
-
-
-def docstring(english: str, chinese: str) -> list[str]:
-    """A block of a docstring: reStructuredText, whose sections and names of arguments stay as they are."""
-
-    def frame(text: str) -> Counter:
-        return Counter(re.findall(rf"(?m)^({SECTIONS}):$|^ +({NAMES}):(?= |$)", text))
-
-    def pieces(text: str) -> Counter:
-        return Counter(re.findall(r":\w+:`[^`]+`|``.+?``|`[^`]+`_?", text))
-
-    old, new = ({" ".join(k).strip(): v for k, v in frame(t).items()} for t in (english, chinese))
-    wrong = _differences("name or section", Counter(old), Counter(new))
-    wrong += _differences("code", pieces(english), pieces(chinese))
-    for line, following in pairwise(chinese.split("\n")):
-        if re.search(f"[{CJK}{FULL}]$", line) and not re.match(rf" *({NAMES}:|[-*] |\d+\. )", following):
-            wrong.append(f"a line break inside a paragraph shows as a space: {line[-10:]!r}")
-
-    def words(text: str) -> list[str]:
-        text = re.sub(rf"(?m)^({SECTIONS}):$", "", text)
-        text = re.sub(rf"(?m)^( +){NAMES}:(?= |$)", r"\1", text)
-        text = re.sub(r":\w+:`[^`]+`|``.+?``|`[^`]+`_?", "x", text)
-        return [line.strip() for line in text.splitlines() if line.strip()]
-
-    old, new = words(english), words(chinese)
-    wrong += [what for check in (numbers, terms, english_left) for what in check(" ".join(old), " ".join(new))]
-    return wrong + [what for line in new for what in typography("", line)]
-
-
 # --- catalogues --------------------------------------------------------------------------------------------------
 
 
@@ -290,9 +255,6 @@ def problems(names: list[str] | None = None) -> list[str]:
                 found.append(f"{at}: fuzzy, its English was {entry.previous_msgid!r}")
             elif not entry.msgstr.strip():
                 found.append(f"{at}: not translated")
-            elif name == "api":
-                excused = re.search(r"(?m)^allow docstring: \S", entry.tcomment)
-                found += [] if excused else [f"{at}: {what}" for what in docstring(entry.msgid, entry.msgstr)]
             else:
                 found += [f"{at}: {what}" for what in breaches(entry.msgid, entry.msgstr, entry.tcomment)]
     found += [f"{name}.po: missing, run make translations" for name in wanted if name not in translations.files()]

@@ -5,10 +5,10 @@
     python tools/translations.py notebooks FOLDER # write the Chinese pages and notebooks, as the publish job needs them
 
 English is written first. `extract` collects its messages into gettext catalogues, one for each page, below
-book/locale/zh_CN/LC_MESSAGES: book/<page>.po, notebooks/<part>/<name>.po, toc.po, api.po (docstrings) and site.po (the
-site's own words). A message is one paragraph, heading, list item or table cell; in a notebook also a figure's caption
-and alternative text, a string of the quiz, and a paragraph of a solution's text. Translations are kept; one whose
-English changed is marked fuzzy and keeps the old English beside it; one whose English is gone is dropped.
+book/locale/zh_CN: book/<page>.po, notebooks/<part>/<name>.po, toc.po and site.po (the site's own words). A message is
+one paragraph, heading, list item or table cell; in a notebook also a figure's caption and alternative text, a string
+of the quiz, and a paragraph of a solution's text. Translations are kept; one whose English changed is marked fuzzy and
+keeps the old English beside it; one whose English is gone is dropped. The API reference stays English.
 
 `translate` writes the Chinese tree that the site is built from and that Colab opens: the same pages and executed
 notebooks with the messages replaced, in their outputs too. The code is the English one. What has no translation stays
@@ -22,7 +22,6 @@ import os
 import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -40,7 +39,7 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 from mdit_py_plugins.myst_blocks import myst_block_plugin
 
 ROOT = Path(__file__).resolve().parents[1]
-CATALOGUES = ROOT / "book" / "locale" / "zh_CN" / "LC_MESSAGES"
+CATALOGUES = ROOT / "book" / "locale" / "zh_CN"
 HEADER = {
     "Project-Id-Version": "From Attention to Advantage",
     "Language": "zh_CN",
@@ -364,55 +363,7 @@ def _lines(text: str) -> list[str]:
     return text.splitlines(keepends=True)
 
 
-# --- docstrings, the site's words, the table of contents -----------------------------------------------------------
-
-
-def blocks(docstring: str) -> list[str]:
-    """A docstring's paragraphs and sections as messages: between blank lines, dedented. Examples are left out."""
-    found, literal = [], None
-    for block in re.split(r"\n(?:[ \t]*\n)+", docstring.strip("\n")):
-        margin = len(block) - len(block.lstrip())
-        if literal is not None and margin > literal:
-            continue
-        literal = margin if block.endswith("::") else None
-        if not block.lstrip().startswith((">>>", "...", ".. ")) and re.search(r"[A-Za-z]{2}", block):
-            found.append(textwrap.dedent(block))
-    return found
-
-
-def _module_file(name: str) -> Path:
-    path = ROOT.joinpath("src", *name.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-def _docstrings(tree: ast.Module | ast.ClassDef) -> Iterator[tuple[str, ast.AST]]:
-    """(name, node) of what a module or class documents: itself, its public functions, classes and methods."""
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-            yield node.name, node
-            if isinstance(node, ast.ClassDef):
-                yield from _docstrings(node)
-
-
-def api_messages() -> list[tuple[str, str]]:
-    """Docstrings of the objects that book/api.md names: `automodule` or `autofunction`."""
-    page = ROOT / "book" / "api.md"
-    found = []
-    for kind, name in re.findall(r"(?m)^\.\. auto(module|function|class):: ([\w.]+)", page.read_text(encoding="utf-8")):
-        module, _, wanted = (name, "", "") if kind == "module" else name.rpartition(".")
-        file = _module_file(module)
-        if not file.exists():
-            continue
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        if wanted:  # perhaps defined elsewhere and imported here
-            for node in tree.body:
-                if isinstance(node, ast.ImportFrom) and any(alias.name == wanted for alias in node.names):
-                    tree = ast.parse(_module_file(node.module).read_text(encoding="utf-8"))
-        nodes = [(module, tree)] if not wanted else []
-        nodes += [(n, node) for n, node in _docstrings(tree) if not wanted or n == wanted]
-        for owner, node in nodes:
-            found += [(block, owner) for block in blocks(ast.get_docstring(node) or "")]
-    return found
+# --- the site's words, the table of contents -----------------------------------------------------------
 
 
 def site_messages() -> list[tuple[str, str]]:
@@ -459,7 +410,7 @@ def messages() -> dict[str, list[tuple[str, str]]]:
     """All messages: catalogue → (message, what it is), in the order in which they stand. Notebooks: their .md half."""
     import notebooks
 
-    found = {"toc": toc_messages(), "site": site_messages(), "api": api_messages()}
+    found = {"toc": toc_messages(), "site": site_messages()}
     for page in pages():
         found[catalogue_of(page)] = [(s.text, s.kind) for s in segments(page.read_text(encoding="utf-8"))]
     for half in sorted((ROOT / "notebooks").rglob("*.md")):
@@ -500,7 +451,7 @@ def write(path: Path, text: str) -> bool:
 
 
 def save(catalogue: polib.POFile, path: Path) -> bool:
-    return write(path, str(catalogue).rstrip("\n").removeprefix("#\n") + "\n")
+    return write(path, str(catalogue).strip("\n").removeprefix("#\n") + "\n")
 
 
 def files() -> dict[str, Path]:

@@ -9,7 +9,7 @@ LOCALE = Path(__file__).resolve().parents[1] / "locale"
 
 
 def word(english: str, language: str) -> str:
-    """`english` in `language`, from `book/locale/<language>/LC_MESSAGES/site.po`."""
+    """`english` in `language`, from `book/locale/<language>/site.po`."""
     if language == "en":
         return english
     try:
@@ -19,7 +19,7 @@ def word(english: str, language: str) -> str:
 
 
 def catalogue_path(language: str) -> Path:
-    return LOCALE / language / "LC_MESSAGES" / "site.po"
+    return LOCALE / language / "site.po"
 
 
 @lru_cache

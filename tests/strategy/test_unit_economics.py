@@ -9,11 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advantage import sources
+from advantage import records
 from advantage.strategy import unit_economics as ue
 
 positive = st.floats(1e-3, 1e15)
-CHIPS = sources.accelerators()
+CHIPS = records.accelerators()
 
 
 def test_the_published_serving_day():
@@ -94,7 +94,7 @@ def test_memory_limits_the_batch():
 
 def test_every_figure_has_its_date_and_source():
     """Reference: the rule that figures from elsewhere carry both."""
-    for figure in [*sources.accelerators().values(), *sources.prices().values()]:
+    for figure in [*records.accelerators().values(), *records.prices().values()]:
         assert figure["date"]
         assert figure["source"]
 

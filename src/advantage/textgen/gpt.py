@@ -1,12 +1,11 @@
-"""Two language models with one interface: a GPT, and the LSTM it is measured against.
+"""A GPT: the Transformer decoder of Vaswani et al. 2017 (arXiv:1706.03762) with the changes that today's models share.
+
+They are rotary positions (Su et al. 2021, arXiv:2104.09864), RMSNorm before each half of a block (Zhang & Sennrich
+2019, arXiv:1910.07467), and on queries and keys (Henry et al. 2020, arXiv:2010.04245); squared ReLU (So et al. 2021,
+arXiv:2109.08668). No part has a bias. Its weights are those of a Qwen3 in `transformers`: see `export`.
 
 `model(ids)` takes token ids (B, T) and gives logits (B, T, V): row t scores the token that follows position t.
 `model(ids, cache)` does the same for tokens that follow those in the cache, which `model.new_cache` makes.
-
-The GPT is the Transformer decoder of Vaswani et al. 2017 (arXiv:1706.03762) with the changes that today's models share:
-rotary positions (Su et al. 2021, arXiv:2104.09864), RMSNorm before each half of a block (Zhang & Sennrich 2019,
-arXiv:1910.07467), and on queries and keys (Henry et al. 2020, arXiv:2010.04245); squared ReLU (So et al. 2021,
-arXiv:2109.08668). No part has a bias. Its weights are those of a Qwen3 in `transformers`: see `export`.
 """
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from advantage.models.attention import causal_mask, scaled_dot_product_attention
+from advantage.textgen.arguments import check_ids, positive
 
 EPSILON = 1e-6  # added to the mean square in every norm
 ROTARY_BASE = 10_000.0
@@ -101,7 +101,7 @@ class GPT(nn.Module):
             "num_heads": num_heads,
             "tied": tied,
         }
-        _positive(vocab_size=vocab_size, context=context, num_layers=num_layers, d_model=d_model, num_heads=num_heads)
+        positive(vocab_size=vocab_size, context=context, num_layers=num_layers, d_model=d_model, num_heads=num_heads)
         if d_model % (2 * num_heads):
             raise ValueError(f"num_heads: {num_heads}, with d_model {d_model}; 2 × num_heads must divide d_model")
         self.context, self.d_head = context, d_model // num_heads
@@ -122,7 +122,7 @@ class GPT(nn.Module):
 
     def forward(self, ids: Tensor, cache: Cache | None = None) -> Tensor:
         start = 0 if cache is None else cache.length
-        _check_ids(ids, self.embedding.num_embeddings)
+        check_ids(ids, self.embedding.num_embeddings)
         if start + ids.shape[1] > self.context:
             raise ValueError(f"ids: {start + ids.shape[1]} tokens with those in the cache; at most {self.context} fit")
         angles = self.angles[:, start : start + ids.shape[1]]
@@ -146,67 +146,3 @@ class GPT(nn.Module):
         matrices = sum(weight.numel() for block in self.blocks for weight in block.parameters())
         d_model = self.settings["d_model"]
         return 6 * (matrices + self.head.weight.numel()) + 12 * len(self.blocks) * d_model * (length or self.context)
-
-
-class LSTM(nn.Module):
-    """The baseline: embedding, stacked LSTM layers, and the head that turns a state into one score for each token.
-
-    Source: Hochreiter & Schmidhuber 1997 (doi:10.1162/neco.1997.9.8.1735).
-
-    Args:
-        vocab_size: V, the number of tokens.
-        d_model: width of the embedding and of every state.
-        num_layers: LSTM layers.
-
-    Raises:
-        ValueError: a size is below 1.
-    """
-
-    context = None  # its state has no limit
-
-    def __init__(self, vocab_size: int, d_model: int, num_layers: int = 1) -> None:
-        super().__init__()
-        self.settings = {"model": "lstm", "vocab_size": vocab_size, "d_model": d_model, "num_layers": num_layers}
-        _positive(vocab_size=vocab_size, d_model=d_model, num_layers=num_layers)
-        self.embedding = nn.Embedding(vocab_size, d_model)
-        self.layers = nn.LSTM(d_model, d_model, num_layers, batch_first=True)
-        self.head = nn.Linear(d_model, vocab_size)
-        with torch.no_grad():
-            for layer in range(num_layers):  # open the forget gates at first: σ(1) = 0.73
-                getattr(self.layers, f"bias_ih_l{layer}")[d_model : 2 * d_model] = 1.0
-
-    def forward(self, ids: Tensor, cache: list | None = None) -> Tensor:
-        _check_ids(ids, self.embedding.num_embeddings)
-        states, last = self.layers(self.embedding(ids), cache[0] if cache else None)
-        if cache is not None:
-            cache[:] = [last]
-        return self.head(states)
-
-    def new_cache(self, batch: int, length: int) -> list:
-        """An empty state; the arguments are those of the GPT's cache, and do not matter here."""
-        return []
-
-
-def build(settings: dict) -> GPT | LSTM:
-    """The model that `model.settings` describes, with fresh weights."""
-    settings = dict(settings)
-    kind = settings.pop("model", None)
-    if kind not in ("gpt", "lstm"):
-        raise ValueError(f"model: {kind!r}; must be 'gpt' or 'lstm'")
-    return (GPT if kind == "gpt" else LSTM)(**settings)
-
-
-def _positive(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(f"{name}: got {size!r}; must be a whole number, 1 or more")
-
-
-def _check_ids(ids: Tensor, vocab_size: int) -> None:
-    if ids.ndim != 2 or ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool or ids.numel() == 0:
-        raise ValueError(
-            f"ids: {tuple(ids.shape)} {ids.dtype}; must be whole numbers of shape (B, T), neither of them 0"
-        )
-    looking = ids.device.type == "cpu" and not torch.compiler.is_compiling()  # at values, where that is cheap
-    if looking and not 0 <= int(ids.min()) <= int(ids.max()) < vocab_size:
-        raise ValueError(f"ids: from {int(ids.min())} to {int(ids.max())}; must lie in 0 … {vocab_size - 1}")

@@ -1,0 +1,65 @@
+"""A file, or a folder, whole or not at all."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextlib.contextmanager
+def whole(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a file beside `path` to write to, and put it in `path`'s place once the block ends without an error.
+
+    Whoever reads, interrupts or loses power finds the old file or the new one, never half. A symbolic link stays one,
+    a file keeps its permissions, and text is UTF-8 with one kind of line end on every system.
+
+    Args:
+        path: the file; its folder must exist.
+        mode: `w` for text, `wb` for bytes.
+
+    Raises:
+        ValueError: `mode` is neither.
+        OSError: the folder cannot be written; `path` is then as it was.
+    """
+    if mode not in ("w", "wb"):
+        raise ValueError(f"mode: {mode!r}; must be 'w' or 'wb'")
+    target = Path(os.path.realpath(path))
+    beside = target.with_name(f".unfinished-{secrets.token_hex(8)}")
+    text = {"encoding": "utf-8", "newline": "\n"} if mode == "w" else {}
+    try:
+        with open(beside, mode.replace("w", "x"), **text) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())  # else a rename may reach the disk before the bytes do
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(target, beside)
+        os.replace(beside, target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give an empty folder beside `path` to fill, and put it in `path`'s place once the block ends without an error.
+
+    A folder that was there goes away just before; files that matter are written with `whole`, or synchronised.
+
+    Raises:
+        OSError: the folder around cannot be written.
+    """
+    target = Path(path)
+    beside = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=target.parent))
+    try:
+        yield beside
+        beside.chmod(0o755)
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(beside, target)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
