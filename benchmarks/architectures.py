@@ -1,6 +1,6 @@
 """Architecture and optimiser apart: GPT and LSTM, each with AdamW and with Muon, every rate searched by one rule.
 
-    python benchmarks/architectures.py [--runs architectures.jsonl] [--record src/advantage/data/architectures.json]
+    python benchmarks/architectures.py [--runs architectures.jsonl] [--record src/advantage/data/architecture_runs.json]
 
 The models are those of the chapters *GPT* and *LSTM*: two blocks of width 64, and one layer of 104 units, with as many
 parameters; 400,000 characters of the chapters' corpus in batches of 12 windows of 64. Muon takes the matrices inside
@@ -19,16 +19,17 @@ import time
 from pathlib import Path
 
 import torch
+from runs import Runs, compass
 from torch import nn
 from torch.nn import functional as F
 
 from advantage import ledger
 from advantage.textgen import corpus
-from advantage.textgen.models import GPT, LSTM
+from advantage.textgen.gpt import GPT
+from advantage.textgen.lstm import LSTM
 from advantage.textgen.recipes import factor, stepper
 from advantage.textgen.tokenizer import CharTokenizer
 from advantage.textgen.training import draw_batch, evaluate
-from runs import Runs, compass
 
 TOKENS = 400_000
 CONTEXT, BATCH = 64, 12
@@ -60,7 +61,7 @@ def fresh(name: str, vocab_size: int, seed: int) -> nn.Module:
 
 
 def prepare(name: str, model: nn.Module, rates: tuple[float, float]):
-    """(step function, parameters that AdamW trains). Queries, keys and values, and an LSTM's gates, count one by one."""
+    """(step function, parameters that AdamW trains). Queries, keys, values and an LSTM's gates count one by one."""
     w = {key.removesuffix(".weight"): p for key, p in model.named_parameters()}
     parts = {key: 3 if key.endswith("qkv") else 4 if "weight_" in key else 1 for key in w}
     optimiser = name.split(", ")[1].lower()

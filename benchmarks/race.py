@@ -1,8 +1,8 @@
 """The published recipe, as printed and with its rate searched, against the package's two sizes: steps, not seconds.
 
-    python benchmarks/race.py tinyshakespeare.txt [--runs race.jsonl] [--record src/advantage/data/race.json]
+    python benchmarks/race.py tinyshakespeare.txt [--runs race.jsonl] [--record src/advantage/data/race_runs.json]
 
-The reference (reference.py) takes its 2,000 steps at every rate of a grid with seed 0; the best rate gets seeds 1 and 2.
+The reference (reference.py) takes its 2,000 steps at every rate of a grid with seed 0; the best rate gets seeds 1, 2.
 Ours take the steps that the same cost pays for, and an eighth of it: the cost of a step is measured once, in processor
 seconds, models in turn. All losses are those of the whole validation split, on which both searches have looked.
 One thread; about twenty minutes of processor time.
@@ -17,14 +17,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
-
 import reference
-from advantage import ledger
-from advantage.textgen.__main__ import LONG, SHORT
-from advantage.textgen.models import GPT
-from advantage.textgen.training import train
+import torch
 from runs import Runs
+
+from advantage import ledger
+from advantage.textgen.gpt import GPT
+from advantage.textgen.presets import LONG, SHORT
+from advantage.textgen.training import train
 
 STEPS = 2000
 RATES = (1e-3, 8e-3, 4e-3, 1.6e-2)
@@ -64,10 +64,15 @@ def step_ms(path: Path, laps: int = 8, steps: int = 5) -> dict[str, float]:
         for name, size in SIZES.items():
             mine, arguments = ours(path, size, steps, 0)
             tokens = arguments.pop("tokens")
-            clock = []
-            train(mine, tokens[0], tokens[1][:2], on_step=lambda _: clock.append(time.process_time()), **arguments)
+            clock: list[float] = []
+            note = _noting(clock)
+            train(mine, tokens[0], tokens[1][:2], on_step=note, **arguments)
             seconds[name].append((clock[-1] - clock[0]) / (steps - 1))
     return {name: round(1e3 * statistics.median(times), 3) for name, times in seconds.items()}
+
+
+def _noting(clock: list[float]):
+    return lambda step: clock.append(time.process_time())
 
 
 def race(runs: Runs, path: Path) -> None:

@@ -1,6 +1,6 @@
 """Which tricks matter? One search for every rival, then judged on seeds and files that the search has not seen.
 
-    python benchmarks/search.py [--runs recipes.jsonl] [--record src/advantage/data/recipes.json]
+    python benchmarks/search.py [--runs recipes.jsonl] [--record src/advantage/data/recipe_runs.json]
 
 Every rival differs from `advantage.textgen.recipes.RECIPE` in one choice. All are searched by the same rule (`compass`
 in runs.py): the learning rate of the matrices inside the blocks and that of embedding and head, seeds 100 and 101, at
@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from runs import SEARCH_SEEDS, Runs, compass
 
 from advantage import ledger
 from advantage.textgen import corpus, recipes
 from advantage.textgen.recipes import RECIPE
 from advantage.textgen.tokenizer import CharTokenizer
-from runs import SEARCH_SEEDS, Runs, compass
 
 STEPS = 80  # of the full recipe: the budget
 OTHER_STEPS = (40, 320)
@@ -104,8 +104,9 @@ class Search:
         what = {"study": study, "name": name, "changed": changed, "steps": steps, "seed": seed}
 
         def measure() -> dict:
-            score = self.data["score"][half]
-            return {"loss": round(recipes.run(recipe, steps, seed, self.data["tokens"], self.data["vocab_size"], score), 5)}
+            data = self.data
+            loss = recipes.run(recipe, steps, seed, data["tokens"], data["vocab_size"], data["score"][half])
+            return {"loss": round(loss, 5)}
 
         return self.runs.once(what, measure)["loss"]
 
@@ -129,7 +130,8 @@ class Search:
         ms = self.costs()
         for name in names:
             own = affordable(ms, name, steps)
-            best = self.searched(f"search at {steps}", name, RECIPE | {"tables": 0.04} | CHANGES[name], own, seeds=search_seeds)
+            begin = RECIPE | {"tables": 0.04} | CHANGES[name]
+            best = self.searched(f"search at {steps}", name, begin, own, seeds=search_seeds)
             for seed in seeds:
                 self.loss(f"equal cost at {steps}", name, best, own, seed)
                 self.loss(f"equal steps at {steps}", name, best, steps, seed)
@@ -139,7 +141,8 @@ class Search:
         for name, change in FIRST_SEARCH.items():
             steps = affordable(self.costs(), name, STEPS)
             tries = [RECIPE | change | {"matrices": (RECIPE | change)["matrices"] * 2.0**k} for k in range(-2, 3)]
-            best = min(tries, key=lambda r: statistics.mean(self.loss("hurried search", name, r, steps, s) for s in SEARCH_SEEDS))
+            ends = [[self.loss("hurried search", name, r, steps, seed) for seed in SEARCH_SEEDS] for r in tries]
+            best = tries[int(np.argmin(np.mean(ends, axis=1)))]
             for seed in SEEDS:
                 self.loss("hurried", name, best, steps, seed)
 
@@ -157,7 +160,8 @@ class Search:
         for width in WIDTHS:
             for name, start in (("muon", 0.03), ("adamw", 0.008)):
                 base = RECIPE | {"optimiser": name, "width": width, "heads": max(1, width // 16)}
-                best = self.searched("search of widths", f"{name} {width}", base, WIDTH_STEPS, (start, 0.04), SEARCH_SEEDS[:1])
+                seeds = SEARCH_SEEDS[:1]
+                best = self.searched("search of widths", f"{name} {width}", base, WIDTH_STEPS, (start, 0.04), seeds)
                 for seed in WIDTH_SEEDS:
                     for k in range(-3, 4):
                         recipe = best | {"matrices": start * 2.0**k}
@@ -173,7 +177,7 @@ def record(search: Search) -> dict:
         mine = studies.setdefault(what["study"], {}).setdefault(what["name"], [])
         mine.append([*_rates(what["changed"]), what["steps"], what["seed"], row["loss"]])
     return {
-        "what": "validation loss in nats of short runs of a small GPT; columns: matrices' rate, tables' rate, steps, seed, loss",
+        "what": "validation loss in nats of short runs; columns: matrices' rate, tables' rate, steps, seed, loss",
         "machine": ledger.machine(),
         "torch": torch.__version__.split("+")[0],
         "python": platform.python_version(),

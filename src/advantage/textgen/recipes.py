@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from advantage.textgen.training import orthogonalise
+from advantage.textgen.muon import orthogonalise
 
 RECIPE = {
     "layers": 2,
