@@ -23,9 +23,8 @@ import torch
 from runs import SEARCH_SEEDS, Runs, compass
 
 from advantage import ledger
-from advantage.textgen import corpus, recipes
+from advantage.textgen import recipes
 from advantage.textgen.recipes import RECIPE
-from advantage.textgen.tokenizer import CharTokenizer
 
 STEPS = 80  # of the full recipe: the budget
 OTHER_STEPS = (40, 320)
@@ -59,18 +58,6 @@ WIDTH_STEPS = 60
 WIDTH_SEEDS = range(4)
 
 
-def text() -> dict:
-    """Tokens to train on, and windows of two halves of the held-out files: one to search on, one to judge on."""
-    train_files, held_out = corpus.split(corpus.documents()[::5])
-    tokenizer = CharTokenizer.train(corpus.join(train_files))
-    score = {}
-    for name, files in (("search", held_out[::2]), ("judge", held_out[1::2])):
-        tokens = tokenizer.encode(corpus.join(files))
-        starts = np.random.default_rng(1).integers(len(tokens) - 65, size=256 if name == "judge" else 128)
-        score[name] = recipes.draw(tokens, starts)
-    return {"tokens": tokenizer.encode(corpus.join(train_files)), "vocab_size": tokenizer.vocab_size, "score": score}
-
-
 def step_ms(all_recipes: dict[str, dict], data: dict, laps: int = 30) -> dict[str, float]:
     """Processor milliseconds of a step of each recipe: the median over laps in which they take turns."""
     states = {}
@@ -95,7 +82,7 @@ def affordable(ms: dict, name: str, steps: int) -> int:
 
 class Search:
     def __init__(self, runs: Runs) -> None:
-        self.runs, self.data = runs, text()
+        self.runs, self.data = runs, recipes.text()
 
     def loss(self, study: str, name: str, recipe: dict, steps: int, seed: int) -> float:
         """Of one run, on the half of the held-out files that its seed belongs to."""

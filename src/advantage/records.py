@@ -28,6 +28,30 @@ def training_search() -> dict[str, Any]:
     return _read("training_search.json")
 
 
+def recipe_runs() -> dict[str, Any]:
+    """`studies`: study → rival → rows of both rates, steps, seed and loss; `step_ms`: what a step of each rival costs.
+
+    Written by `benchmarks/search.py`.
+    """
+    return _read("recipe_runs.json")
+
+
+def architecture_runs() -> dict[str, Any]:
+    """The same for GPT and LSTM, each with AdamW and with Muon; rows hold characters in place of steps.
+
+    Written by `benchmarks/architectures.py`.
+    """
+    return _read("architecture_runs.json")
+
+
+def race_runs() -> dict[str, Any]:
+    """`runs`: the published recipe at several rates, and the package's two sizes; steps, seed and loss of each.
+
+    Written by `benchmarks/race.py`.
+    """
+    return _read("race_runs.json")
+
+
 def compile_times() -> dict[str, Any]:
     """`sizes`: seconds to compile, milliseconds of a step before and after, and the steps that earn it back.
 

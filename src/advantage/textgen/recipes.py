@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from advantage.textgen import corpus
 from advantage.textgen.muon import orthogonalise
+from advantage.textgen.tokenizer import CharTokenizer
 
 RECIPE = {
     "layers": 2,
@@ -146,6 +148,21 @@ def factor(i: int, steps: int, recipe: dict) -> float:
 def draw(tokens: np.ndarray, starts: np.ndarray, context: int = 64) -> Tensor:
     """Windows (B, T + 1) of token ids from the given places."""
     return torch.from_numpy(tokens[starts[:, None] + np.arange(context + 1)].astype(np.int64))
+
+
+def text() -> dict:
+    """The chapter's text: `tokens` to train on, `vocab_size`, and `score`: windows of two halves of the held-out files.
+
+    Rates are chosen on the half `search`; what was chosen is judged on the half `judge`.
+    """
+    train_files, held_out = corpus.split(corpus.documents()[::5])
+    tokenizer = CharTokenizer.train(corpus.join(train_files))
+    score = {}
+    for name, files, number in (("search", held_out[::2], 128), ("judge", held_out[1::2], 256)):
+        tokens = tokenizer.encode(corpus.join(files))
+        score[name] = draw(tokens, np.random.default_rng(1).integers(len(tokens) - 65, size=number))
+    tokens = tokenizer.encode(corpus.join(train_files))
+    return {"tokens": tokens, "vocab_size": tokenizer.vocab_size, "score": score}
 
 
 def run(recipe: dict, steps: int, seed: int, tokens: np.ndarray, vocab_size: int, score: Tensor) -> float:
