@@ -33,11 +33,14 @@ class Runs:
         return self.known[_name(what)]
 
 
-def compass(score: Callable[[tuple[float, float]], float], start: tuple[float, float]) -> tuple[float, float]:
+def compass(
+    score: Callable[[tuple[float, float]], float], start: tuple[float, float], both: bool = True
+) -> tuple[float, float]:
     """The pair of rates with the lowest score that a walk finds, from `start`.
 
     It looks at the four neighbours (one rate times or divided by 4), moves to the best while one is better, then does
-    the same with factors of 2: so the best is never on an edge, and every rival is searched by the same rule.
+    the same with factors of 2: so the best is never on an edge, and every rival is searched by the same rule. Unless
+    `both`, the second rate stays.
     """
     seen: dict[tuple[float, float], float] = {}
 
@@ -51,7 +54,7 @@ def compass(score: Callable[[tuple[float, float]], float], start: tuple[float, f
     for stride in STRIDES:
         while True:
             a, b = here
-            pairs = [(a * stride, b), (a / stride, b), (a, b * stride), (a, b / stride)]
+            pairs = [(a * stride, b), (a / stride, b)] + [(a, b * stride), (a, b / stride)] * both
             best = min(((round(x, 9), round(y, 9)) for x, y in pairs), key=at)
             if at(best) >= at(here):
                 break

@@ -97,14 +97,16 @@ class Search:
 
         return self.runs.once(what, measure)["loss"]
 
-    def searched(self, study: str, name: str, recipe: dict, steps: int, start=None, seeds=SEARCH_SEEDS) -> dict:
+    def searched(
+        self, study: str, name: str, recipe: dict, steps: int, start=None, seeds=SEARCH_SEEDS, both=True
+    ) -> dict:
         """The recipe with the best pair of rates that the walk finds."""
 
         def score(pair):
             rates = {"matrices": pair[0], "tables": pair[1]}
             return statistics.mean(self.loss(study, name, recipe | rates, steps, seed) for seed in seeds)
 
-        matrices, tables = compass(score, start or (recipe["matrices"], recipe["tables"]))
+        matrices, tables = compass(score, start or (recipe["matrices"], recipe["tables"]), both)
         return recipe | {"matrices": matrices, "tables": tables}
 
     def costs(self) -> dict:
@@ -127,9 +129,7 @@ class Search:
         """The same rivals with the tables' rate left at 0.01, as a hurried search would."""
         for name, change in FIRST_SEARCH.items():
             steps = affordable(self.costs(), name, STEPS)
-            tries = [RECIPE | change | {"matrices": (RECIPE | change)["matrices"] * 2.0**k} for k in range(-2, 3)]
-            ends = [[self.loss("hurried search", name, r, steps, seed) for seed in SEARCH_SEEDS] for r in tries]
-            best = tries[int(np.argmin(np.mean(ends, axis=1)))]
+            best = self.searched("hurried search", name, RECIPE | change, steps, both=False)
             for seed in SEEDS:
                 self.loss("hurried", name, best, steps, seed)
 
