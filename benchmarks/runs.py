@@ -34,13 +34,13 @@ class Runs:
 
 
 def compass(
-    score: Callable[[tuple[float, float]], float], start: tuple[float, float], both: bool = True
+    score: Callable[[tuple[float, float]], float], start: tuple[float, float], both: bool = True, strides=STRIDES
 ) -> tuple[float, float]:
     """The pair of rates with the lowest score that a walk finds, from `start`.
 
     It looks at the four neighbours (one rate times or divided by 4), moves to the best while one is better, then does
-    the same with factors of 2: so the best is never on an edge, and every rival is searched by the same rule. Unless
-    `both`, the second rate stays.
+    the same with factors of 2, or with the `strides` given: so the best is never on an edge, and every rival is
+    searched by the same rule. Unless `both`, the second rate stays.
     """
     seen: dict[tuple[float, float], float] = {}
 
@@ -51,7 +51,7 @@ def compass(
         return seen[pair]
 
     here = start
-    for stride in STRIDES:
+    for stride in strides:
         while True:
             a, b = here
             pairs = [(a * stride, b), (a / stride, b)] + [(a, b * stride), (a, b / stride)] * both

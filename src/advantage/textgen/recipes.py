@@ -28,6 +28,7 @@ RECIPE = {
     "optimiser": "muon",  # of the matrices inside the blocks; or "adamw"
     "matrices": 0.03,  # its learning rate
     "tables": 0.01,  # the learning rate of embedding and head, which AdamW always trains
+    "beta2": 0.98,  # what AdamW keeps of its averaged square
     "warmup": 10,  # steps
     "decay": 0.7,  # share of the run
 }
@@ -118,7 +119,7 @@ def stepper(w: dict[str, Tensor], recipe: dict, parts: dict[str, int] | None = N
             for shape, number in kinds
         ]
     averages = [torch.zeros_like(torch.stack(stack)) for stack, _ in stacks]
-    adam = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
+    adam = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, recipe.get("beta2", 0.98)), weight_decay=0.0)
 
     @torch.no_grad()
     def step(factor: float) -> None:
