@@ -12,19 +12,15 @@ Costs are processor seconds of a step, measured once, models in turn. One thread
 """
 
 import argparse
-import datetime
-import json
-import platform
 import statistics
 import time
 from pathlib import Path
 
 import torch
-from runs import Runs, compass
+from runs import Runs, compass, write
 from torch import nn
 from torch.nn import functional as F
 
-from advantage import ledger
 from advantage.textgen import corpus
 from advantage.textgen.gpt import GPT
 from advantage.textgen.lstm import LSTM
@@ -150,17 +146,7 @@ def record(search: Search) -> dict:
         if what["study"] != "costs":
             mine = studies.setdefault(what["study"], {}).setdefault(what["name"], [])
             mine.append([*what["rates"], what["tokens"], what["seed"], row["loss"]])
-    return {
-        "what": "validation loss in nats per character; columns: matrices' rate, tables' rate, characters, seed, loss",
-        "machine": ledger.machine(),
-        "torch": torch.__version__.split("+")[0],
-        "python": platform.python_version(),
-        "threads": torch.get_num_threads(),
-        "date": datetime.date.today().isoformat(),
-        "processor_minutes": round(sum(row["processor_seconds"] for row in search.runs.rows) / 60, 1),
-        "step_ms": search.costs(),
-        "studies": studies,
-    }
+    return {"step_ms": search.costs(), "studies": studies}
 
 
 def main() -> None:
@@ -178,7 +164,8 @@ def main() -> None:
     if "budgets" in options.only:
         search.budgets()
     if options.record:
-        options.record.write_text(json.dumps(record(search), indent=1) + "\n", encoding="utf-8")
+        what = "validation loss in nats per character; columns: matrices' rate, tables' rate, characters, seed, loss"
+        write(options.record, search.runs, what, record(search))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,6 @@ One thread; about twenty minutes of processor time.
 """
 
 import argparse
-import datetime
-import json
-import platform
 import statistics
 import time
 from pathlib import Path
@@ -20,9 +17,8 @@ from pathlib import Path
 import numpy as np
 import reference
 import torch
-from runs import Runs
+from runs import Runs, write
 
-from advantage import ledger
 from advantage.textgen.gpt import GPT
 from advantage.textgen.presets import LONG, SHORT
 from advantage.textgen.training import train
@@ -101,17 +97,7 @@ def race(runs: Runs, path: Path) -> None:
 
 def record(runs: Runs) -> dict:
     rows = [{**row["what"], "loss": row["loss"]} for row in runs.rows if "loss" in row]
-    return {
-        "what": "validation loss in nats per character of tiny Shakespeare after so many steps",
-        "machine": ledger.machine(),
-        "torch": torch.__version__.split("+")[0],
-        "python": platform.python_version(),
-        "threads": torch.get_num_threads(),
-        "date": datetime.date.today().isoformat(),
-        "processor_minutes": round(sum(row["processor_seconds"] for row in runs.rows) / 60, 1),
-        "step_ms": next(row["ms"] for row in runs.rows if "ms" in row),
-        "runs": rows,
-    }
+    return {"step_ms": next(row["ms"] for row in runs.rows if "ms" in row), "runs": rows}
 
 
 def main() -> None:
@@ -124,7 +110,8 @@ def main() -> None:
     runs = Runs(options.runs)
     race(runs, options.corpus)
     if options.record:
-        options.record.write_text(json.dumps(record(runs), indent=1) + "\n", encoding="utf-8")
+        what = "validation loss in nats per character of tiny Shakespeare after so many steps"
+        write(options.record, runs, what, record(runs))
 
 
 if __name__ == "__main__":

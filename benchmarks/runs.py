@@ -1,10 +1,17 @@
 """What the searches share: runs that are kept and never done twice, and one way to look for two learning rates."""
 
+import datetime
 import json
 import math
+import platform
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import torch
+
+from advantage import files, ledger
 
 SEARCH_SEEDS = (100, 101)  # decide the rates, scored on the first half of the held-out files
 STRIDES = (4.0, 2.0)
@@ -16,8 +23,12 @@ class Runs:
     def __init__(self, path: Path) -> None:
         self.path, self.rows = path, []
         if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            self.rows = [json.loads(line) for line in lines if line.endswith("}")]  # the last may be half a line
+            text = path.read_text(encoding="utf-8")
+            lines = text[: text.rfind("\n") + 1]  # a run that was killed may have left half a line
+            self.rows = [json.loads(line) for line in lines.splitlines()]
+            if lines != text:
+                with files.whole(path) as file:
+                    file.write(lines)
         self.known = {_name(row["what"]): row for row in self.rows}
 
     def once(self, what: dict, measure: Callable[[], dict]) -> dict:
@@ -60,6 +71,26 @@ def compass(
                 break
             here = best
     return here
+
+
+def write(path: Path, runs: Runs, what: str, record: dict) -> None:
+    """The package's record: where it comes from, then `record`, a row of numbers a line."""
+    origin = {
+        "what": what,
+        "machine": ledger.machine(),
+        "torch": torch.__version__.split("+")[0],
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        "date": datetime.date.today().isoformat(),
+        "processor_minutes": round(sum(row["processor_seconds"] for row in runs.rows) / 60, 1),
+    }
+    text = re.sub(r"\[[^\[\]{}]+\]", _on_one_line, json.dumps(origin | record, indent=1, ensure_ascii=False))
+    with files.whole(path) as file:
+        file.write(text + "\n")
+
+
+def _on_one_line(found: re.Match) -> str:
+    return f"[{' '.join(found[0][1:-1].split())}]"
 
 
 def _name(what: dict) -> str:

@@ -11,18 +11,14 @@ With --record the package's record is written from the runs. One thread; about h
 """
 
 import argparse
-import datetime
-import json
-import platform
 import statistics
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from runs import SEARCH_SEEDS, Runs, compass
+from runs import SEARCH_SEEDS, Runs, compass, write
 
-from advantage import ledger
 from advantage.textgen import recipes
 from advantage.textgen.recipes import RECIPE
 
@@ -158,23 +154,13 @@ class Search:
 
 def record(search: Search) -> dict:
     """What the package ships: every run, without what they share."""
-    rows = [row for row in search.runs.rows if row["what"]["study"] != "costs"]
     studies: dict = {}
-    for row in rows:
+    for row in search.runs.rows:
         what = row["what"]
-        mine = studies.setdefault(what["study"], {}).setdefault(what["name"], [])
-        mine.append([*_rates(what["changed"]), what["steps"], what["seed"], row["loss"]])
-    return {
-        "what": "validation loss in nats of short runs; columns: matrices' rate, tables' rate, steps, seed, loss",
-        "machine": ledger.machine(),
-        "torch": torch.__version__.split("+")[0],
-        "python": platform.python_version(),
-        "threads": torch.get_num_threads(),
-        "date": datetime.date.today().isoformat(),
-        "processor_minutes": round(sum(row["processor_seconds"] for row in search.runs.rows) / 60, 1),
-        "step_ms": search.costs(),
-        "studies": studies,
-    }
+        if what["study"] != "costs":
+            mine = studies.setdefault(what["study"], {}).setdefault(what["name"], [])
+            mine.append([*_rates(what["changed"]), what["steps"], what["seed"], row["loss"]])
+    return {"step_ms": search.costs(), "studies": studies}
 
 
 def _rates(changed: dict) -> tuple[float, float]:
@@ -201,7 +187,8 @@ def main() -> None:
     if "widths" in options.only:
         search.widths()
     if options.record:
-        options.record.write_text(json.dumps(record(search), indent=1) + "\n", encoding="utf-8")
+        what = "validation loss in nats of short runs; columns: matrices' rate, tables' rate, steps, seed, loss"
+        write(options.record, search.runs, what, record(search))
 
 
 if __name__ == "__main__":
