@@ -148,7 +148,7 @@ def test_a_record_says_where_it_comes_from_and_keeps_the_judges_apart(name):
         for rows in rivals.values():
             for matrices, tables, amount, seed, loss in rows:
                 assert min(matrices, tables, amount) > 0
-                assert 1 < loss < 20
+                assert 1 < loss < (math.inf if "search" in study else 5)  # a rate that is too high may end anywhere
                 assert (seed >= 100) == ("search" in study or study == "landscape"), study
 
 
