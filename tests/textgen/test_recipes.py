@@ -98,6 +98,30 @@ def test_every_switch_learns(change):
     assert losses[0] == losses[1] < 0.97 * math.log(7)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"optimizer": "muon"}, "unknown entry 'optimizer'"),
+        ({"optimiser": "sgd"}, "optimiser 'sgd'; must be muon or adamw"),
+        ({"activation": "relu"}, "activation 'relu'"),
+        ({"heads": 3}, "2 × heads must divide the width"),
+        ({"context": 5000}, "tokens: 4000; a window of context 5000 needs more"),
+    ],
+)
+def test_a_recipe_that_is_none_is_named(change, message):
+    """DESIGN 5: the message has the argument, the value and what would be right."""
+    with pytest.raises(ValueError, match=message):
+        recipes.run(RECIPE | change, 1, 0, TOKENS, 7, score())
+
+
+def test_missing_entries_and_negative_steps_are_named():
+    """DESIGN 5, as above."""
+    with pytest.raises(ValueError, match="no entry"):
+        recipes.check({"layers": 2} | {key: RECIPE[key] for key in list(RECIPE)[2:]})
+    with pytest.raises(ValueError, match=r"steps: got -1"):
+        recipes.run(RECIPE, -1, 0, TOKENS, 7, score())
+
+
 def test_the_schedule():
     """By hand: up over the warm-up, level, down to nothing; without decay it stays."""
     recipe = RECIPE | {"warmup": 10, "decay": 0.5}

@@ -33,6 +33,27 @@ RECIPE = {
     "decay": 0.7,  # share of the run
 }
 TABLES = ("embedding", "head")
+WORDS = {
+    "positions": ("rotary", "learned"),
+    "activation": ("squared relu", "gelu"),
+    "precision": ("float32", "bfloat16"),
+    "optimiser": ("muon", "adamw"),
+}
+
+
+def check(recipe: dict) -> None:
+    """Whether a recipe has the entries of `RECIPE`, and words that the model knows.
+
+    Raises:
+        ValueError: an entry is missing, unknown, or has a value that no switch has; the message names it.
+    """
+    for key in recipe.keys() ^ RECIPE.keys():
+        raise ValueError(f"recipe: {'unknown' if key in recipe else 'no'} entry {key!r}; must have {', '.join(RECIPE)}")
+    for key, words in WORDS.items():
+        if recipe[key] not in words:
+            raise ValueError(f"recipe: {key} {recipe[key]!r}; must be {' or '.join(words)}")
+    if recipe["heads"] < 1 or recipe["width"] % (2 * recipe["heads"]):
+        raise ValueError(f"recipe: heads {recipe['heads']}, width {recipe['width']}; 2 × heads must divide the width")
 
 
 def fresh_weights(recipe: dict, vocab_size: int, seed: int) -> dict[str, Tensor]:
@@ -53,6 +74,7 @@ def fresh_weights(recipe: dict, vocab_size: int, seed: int) -> dict[str, Tensor]
 
 
 def normed(x: Tensor) -> Tensor:
+    """Each vector divided by its root mean square."""
     return F.rms_norm(x, (x.shape[-1],), eps=1e-6)
 
 
@@ -62,7 +84,8 @@ def angles(length: int, c: int) -> tuple[Tensor, Tensor]:
     return angle.cos().repeat(1, 2), torch.cat([-angle.sin(), angle.sin()], -1)
 
 
-def turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:  # (B, H, T, c)
+def turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Queries or keys (B, H, T, c), each pair of entries turned by the angle of its position."""
     return x * cos + x.roll(x.shape[-1] // 2, -1) * sin
 
 
@@ -100,6 +123,8 @@ def loss_of(windows: Tensor, w: dict[str, Tensor], recipe: dict) -> Tensor:
 
 def stepper(w: dict[str, Tensor], recipe: dict, parts: dict[str, int] | None = None):
     """A function that updates the weights once, with every learning rate times its argument.
+
+    AdamW: Loshchilov & Hutter 2019 (arXiv:1711.05101). Muon: Jordan et al. 2024, with `muon.orthogonalise`.
 
     Args:
         w: named weights; what is not a table and has two dimensions is a matrix. All else goes with the tables.
@@ -167,7 +192,27 @@ def text() -> dict:
 
 
 def run(recipe: dict, steps: int, seed: int, tokens: np.ndarray, vocab_size: int, score: Tensor) -> float:
-    """Loss on the windows `score`, (B, T + 1), after training for so many steps."""
+    """Train a recipe on random windows, and score it.
+
+    Args:
+        recipe: as `RECIPE`, with other values.
+        steps: 0 or more; 0 scores the fresh weights.
+        seed: decides the first weights and the windows.
+        tokens: one-dimensional whole numbers, to train on.
+        vocab_size: how many different tokens there are.
+        score: windows to score, (B, T + 1).
+
+    Returns:
+        Mean loss in nats per token.
+
+    Raises:
+        ValueError: the recipe is not one, `steps` is negative, or the tokens do not fill a window.
+    """
+    check(recipe)
+    if steps < 0:
+        raise ValueError(f"steps: got {steps!r}; must be 0 or more")
+    if len(tokens) <= recipe["context"] + 1:
+        raise ValueError(f"tokens: {len(tokens)}; a window of context {recipe['context']} needs more")
     w = fresh_weights(recipe, vocab_size, seed)
     step, places = stepper(w, recipe), np.random.default_rng(seed)
     for i in range(steps):
