@@ -33,9 +33,9 @@ CHANGES = {
     "no warm-up": {"warmup": 1},
     "no decay": {"decay": 0.0},
     "no norm at all": {"norm": False, "norm_qk": False},
-    "no norm of q and k": {"norm_qk": False},
     "batch × 2": {"batch": 12},
     "batch ÷ 3": {"batch": 2},
+    "no norm of q and k": {"norm_qk": False},
     "outputs not from zero": {"zero_outputs": False},
     "learned positions": {"positions": "learned"},
     "GELU": {"activation": "gelu"},
@@ -48,10 +48,10 @@ FIRST_SEARCH = {  # only the matrices' rate was searched, with the tables' at 0.
     "AdamW for the matrices": ADAMW,
     "batch × 4": {"batch": 24},
 }
-PARTS = ["hurried", "tricks", "landscape", "budgets", "widths"]
+PARTS = ["hurried", "tricks", "budgets", "widths"]
 WIDTHS = (16, 32, 64, 128)
 WIDTH_STEPS = 40
-WIDTH_SEEDS = range(4)
+WIDTH_SEEDS = range(3)
 
 
 def step_ms(all_recipes: dict[str, dict], data: dict, laps: int = 30) -> dict[str, float]:
@@ -93,16 +93,14 @@ class Search:
 
         return self.runs.once(what, measure)["loss"]
 
-    def searched(
-        self, study: str, name: str, recipe: dict, steps: int, start=None, seeds=SEARCH_SEEDS, both=True
-    ) -> dict:
+    def searched(self, study: str, name: str, recipe: dict, steps: int, start=None, seeds=SEARCH_SEEDS, **how) -> dict:
         """The recipe with the best pair of rates that the walk finds."""
 
         def score(pair):
             rates = {"matrices": pair[0], "tables": pair[1]}
             return statistics.mean(self.loss(study, name, recipe | rates, steps, seed) for seed in seeds)
 
-        matrices, tables = compass(score, start or (recipe["matrices"], recipe["tables"]), both)
+        matrices, tables = compass(score, start or (recipe["matrices"], recipe["tables"]), **how)
         return recipe | {"matrices": matrices, "tables": tables}
 
     def costs(self) -> dict:
@@ -130,22 +128,15 @@ class Search:
             for seed in SEEDS:
                 self.loss("hurried", name, best, steps, seed)
 
-    def landscape(self) -> None:
-        """Muon and AdamW over a grid of both rates, one seed."""
-        for name, low in (("the full recipe", 0.0075), ("AdamW for the matrices", 0.001)):
-            for i in range(0, 7):
-                for j in range(0, 6):
-                    rates = {"matrices": low * 2.0**i, "tables": 0.005 * 2.0**j}
-                    recipe = RECIPE | CHANGES[name] | rates
-                    self.loss("landscape", name, recipe, affordable(self.costs(), name, STEPS), SEARCH_SEEDS[0])
-
     def widths(self) -> None:
-        """The matrices' rate over a fine grid for four widths; the tables' rate searched for each width."""
+        """The matrices' rate over a fine grid for four widths; the tables' found by a coarse walk at each width."""
         for width in WIDTHS:
             for name, start in (("muon", 0.03), ("adamw", 0.008)):
                 base = RECIPE | {"optimiser": name, "width": width, "heads": max(1, width // 16)}
                 seeds = SEARCH_SEEDS[:1]
-                best = self.searched("search of widths", f"{name} {width}", base, WIDTH_STEPS, (start, 0.04), seeds)
+                best = self.searched(
+                    "search of widths", f"{name} {width}", base, WIDTH_STEPS, (start, 0.04), seeds, strides=(4.0,)
+                )
                 for seed in WIDTH_SEEDS:
                     for k in range(-3, 4):
                         recipe = best | {"matrices": start * 2.0**k}
@@ -179,8 +170,6 @@ def main() -> None:
         search.first_search()
     if "tricks" in options.only:
         search.tricks(STEPS, CHANGES, SEEDS, SEARCH_SEEDS)
-    if "landscape" in options.only:
-        search.landscape()
     if "budgets" in options.only:
         for steps in OTHER_STEPS:
             search.tricks(steps, AGAIN, range(6), SEARCH_SEEDS[:1])
