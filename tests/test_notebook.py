@@ -32,7 +32,7 @@ def test_it_names_versions_device_and_limit(capsys, started):
 
 @pytest.mark.cuda
 def test_it_names_the_gpu(capsys, started):
-    """DESIGN §3: the device, where there is one."""
+    """The device, where there is one."""
     assert torch.cuda.get_device_name() in capsys.readouterr().out
 
 

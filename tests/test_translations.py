@@ -77,7 +77,7 @@ def marked(text: str) -> str:
 
 
 def test_segments__what_is_text():
-    """Issue 2, §4: text of every kind is found; code, formulas, options and bibliographic entries are left alone."""
+    """Text of every kind is found; code, formulas, options and bibliographic entries are left alone."""
     assert texts(PAGE) == [
         "A page",
         "Two lines of one paragraph with $x^2$, `code` and a [link](other.md#where-it-breaks).",
@@ -197,7 +197,7 @@ def notebook() -> dict:
 
 
 def test_notebook_messages(notebook):
-    """Issue 2, §4: captions, quizzes and solutions are translated too."""
+    """Captions, quizzes and solutions are translated too."""
     assert [text for cell in notebook["cells"] for text, _ in t.cell_messages(cell)] == [
         *("Title", "Text here.", "A curve.", "It rises slowly."),
         *("Is it “so”?", "By `eight`.", "That is the cube.", "By four.", "Two times two.", "By two.", "That is x."),
@@ -248,7 +248,7 @@ def catalogue(**entries: str) -> polib.POFile:
 
 
 def test_updated__kept_changed_dropped():
-    """Issue 2, §4: a translation is kept; where its English changed it is fuzzy, where that is gone it is dropped."""
+    """A translation is kept; where its English changed it is fuzzy, where that is gone it is dropped."""
     old = catalogue(The_loss_falls_quickly="损失下降得很快", Gone_without_trace="消失", The_same="相同")
     new = t.updated(
         old,
@@ -320,7 +320,7 @@ def test_extract__all_kinds(course):
 
 
 def test_extract__twice(course):
-    """Issue 2, §1: a second run does nothing. Not even the files' times change."""
+    """A second run does nothing. Not even the files' times change."""
     t.extract()
     before = state(t.CATALOGUES)
     t.extract()
@@ -336,7 +336,7 @@ def test_extract__page_gone(course):
 
 
 def test_write__interrupted(tmp_path, monkeypatch):
-    """Issue 2, §1: what is interrupted leaves nothing half-written."""
+    """What is interrupted leaves nothing half-written."""
     file = tmp_path / "x.po"
     t.write(file, "old")
     monkeypatch.setattr(t.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -394,7 +394,7 @@ def chinese(tmp_path_factory) -> Path:
 
 
 def test_chinese_notebooks__code_is_the_english_code(chinese):
-    """DESIGN, §4: two languages, one code. Only strings of quizzes and solutions differ, and what they show."""
+    """Two languages, one code. Only strings of quizzes and solutions differ, and what they show."""
     for file in t.notebook_files():
         old = json.loads(file.read_text(encoding="utf-8"))
         new = json.loads((chinese / file.relative_to(t.ROOT)).read_text(encoding="utf-8"))
@@ -515,7 +515,7 @@ def test_glossary__read():
 
 
 def test_problems__each_kind(course):
-    """Issue 2, §4: untranslated, fuzzy, obsolete, missing and not yet extracted messages are all found."""
+    """Untranslated, fuzzy, obsolete, missing and not yet extracted messages are all found."""
     t.extract()
     fill(course)
     path = t.files()["book/index"]
@@ -537,7 +537,7 @@ def all_problems() -> list[str]:
 
 @pytest.mark.parametrize("name", sorted({*t.files(), "toc", "site"}))
 def test_catalogue(name, all_problems):
-    """Issue 2, §4: complete, and kept to every rule, as `python tools/translations.py check NAME` lists."""
+    """Complete, and kept to every rule, as `python tools/translations.py check NAME` lists."""
     assert [problem for problem in all_problems if problem.startswith(f"{name}.po:")] == []
 
 

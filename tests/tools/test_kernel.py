@@ -10,11 +10,11 @@ import sys
 import nbformat
 import numpy as np
 import pytest
-import rules
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
 import kernel
+from rules.chapter import ROOT
 
 
 def notebook(*cells):
@@ -22,7 +22,7 @@ def notebook(*cells):
 
 
 def test_execution(tmp_path):
-    """Issue 2, §2 and §7: one thread, an empty folder, no network, a ledger of its own; seconds and memory recorded."""
+    """One thread, an empty folder, no network, a ledger of its own; seconds and memory recorded."""
     outputs, record = kernel.execute(
         [
             "import os, socket, torch\nprint(torch.get_num_threads(), os.listdir(), os.environ['CI'])",
@@ -36,7 +36,7 @@ def test_execution(tmp_path):
     assert "no network here" in printed[1]
     assert printed[2] == "False\n"
     assert 300 < record["peak_memory_mb"] < 1500
-    assert 0 < record["seconds"] < 60
+    assert record["seconds"] > 0
     assert set(record) == {"seconds", "peak_memory_mb", "device", "python", "torch", "date"}
 
 
@@ -49,13 +49,13 @@ def test_execution(tmp_path):
     ],
 )
 def test_execution_fails(cell, message):
-    """Issue 2, §1: the failing cell's code and traceback in the output; nothing written, no warning."""
+    """The failing cell's code and traceback in the output; nothing written, no warning."""
     with pytest.raises(kernel.Failed, match=message):
         kernel.execute([cell])
 
 
 def test_what_every_test_runs_with():
-    """Issue 2, §2 and §7: one thread, no network, no progress bars, in each process that a test starts."""
+    """One thread, no network, no progress bars, in each process that a test starts."""
     code = (
         "import os, socket\n"
         "ledger = os.path.exists(os.environ['ADVANTAGE_LEDGER'])\n"
@@ -72,7 +72,7 @@ def test_what_every_test_runs_with():
 
 
 def test_nbval_is_strict(tmp_path):
-    """Issue 2, §1 and §2: a changed output, a new warning and an exception fail; code and traceback are shown."""
+    """A changed output, a new warning and an exception fail; code and traceback are shown."""
     cells = ["print(1)", "print(2)", "import warnings\nwarnings.warn('new')", "def f():\n    return 1 / 0\nf()"]
     written = notebook(*cells)
     written.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
@@ -81,7 +81,7 @@ def test_nbval_is_strict(tmp_path):
     written.cells[0].outputs = [new_output("stream", name="stdout", text="1\n")]
     written.cells[1].outputs = [new_output("stream", name="stdout", text="3\n")]
     nbformat.write(written, tmp_path / "broken.ipynb")
-    command = [sys.executable, "-m", "pytest", "-c", rules.ROOT / "pyproject.toml", "--rootdir", tmp_path, "--nbval"]
+    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", tmp_path, "--nbval"]
     done = subprocess.run([*command, "-p", "no:cacheprovider", tmp_path], capture_output=True, text=True, cwd=tmp_path)
     assert "3 failed, 1 passed" in done.stdout
     for said in ("print(2)", "assert reference_output == test_output failed", "return 1 / 0", "ZeroDivisionError"):
