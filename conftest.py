@@ -1,6 +1,6 @@
 """What every test runs with, and nbval's kernels: one thread, no network, no progress bars, a ledger of its own.
 
-Under --nbval each notebook runs as a reader runs it: from the built wheel (tools/wheel.py), in an empty folder, with an
+Under --nbval each notebook runs as a reader runs it: from the wheel (tools/installed.py), in an empty folder, with an
 empty home, and leaves both empty. ADVANTAGE_PASSED=FOLDER gets an empty file for each notebook that passed: `make test`
 goes on from there. With ADVANTAGE_RUN_TIMES=FILE the seconds of each notebook and the device are written there.
 """
@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "tools"))
 
-import wheel  # noqa: E402
+import installed  # noqa: E402
 from kernel import kernel_environment  # noqa: E402
 
 _scratch = tempfile.TemporaryDirectory(prefix="advantage-tests-", ignore_cleanup_errors=True)
@@ -42,9 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
     import nbval.plugin
 
     os.environ["CI"] = "true"
-    config.option.nbval_kernel_name = config.option.nbval_kernel_name or wheel.NAME
+    config.option.nbval_kernel_name = config.option.nbval_kernel_name or installed.NAME
     if not hasattr(config, "workerinput"):
-        os.environ["JUPYTER_PATH"] = str(wheel.installed().parents[1] / "share" / "jupyter")
+        os.environ["JUPYTER_PATH"] = str(installed.python_with_wheel().parents[1] / "share" / "jupyter")
     run_alone(nbval.plugin.IPyNbFile)
 
 

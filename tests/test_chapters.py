@@ -27,7 +27,6 @@ CLOCKED = {  # asserts that still rest on a clock; the list only shrinks
     "notebooks/textgen/training-well",  # its asserts are on recorded seconds
     "tests/test_machine.py",
     "tests/textgen/test_training.py",
-    "tests/test_site.py",  # the recorded seconds, as the page shows them
 }
 chapter_of = cache(Chapter)
 

@@ -17,7 +17,12 @@ from rules.chapter import ROOT
 CODE = sorted([*(ROOT / "tools").rglob("*.py"), *(ROOT / "src").rglob("*.py")])
 # A document that the repository does not hold, or a paragraph of one.
 OUTSIDE = re.compile(r"\b(?:Issue|DESIGN|CURRICULUM)\b(?:\.md)?,? ?(?:§|\d)|\bissues? #?\d+\b|§ ?\d")
-LONG = {"tools/translations.py", "src/advantage/textgen/training.py", "src/advantage/textgen/sampling.py"}
+LONG = {
+    "tools/translations.py",
+    "src/advantage/textgen/sampling.py",
+    "src/advantage/textgen/tokenizer.py",
+    "src/advantage/strategy/unit_economics.py",
+}
 
 
 def tracked() -> list[Path]:
@@ -42,12 +47,10 @@ def test_no_path_of_one_machine_in_the_repository():
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize(
-    "text", ["Issue 2, " + "§4: untranslated", "DESIGN " + "§3", "see issue " + "#12", "(§ " + "3)"]
-)
+@pytest.mark.parametrize("text", ["Issue _2, untranslated", "DESIGN _§_3", "see issue #_12", "(§ _3)"])
 def test_outside(text):
     """The rule below finds what it is for."""
-    assert OUTSIDE.search(text)
+    assert OUTSIDE.search(text.replace("_", ""))
 
 
 def test_no_reference_to_what_is_not_here():

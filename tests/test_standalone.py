@@ -18,9 +18,9 @@ from IPython.display import HTML, Markdown
 import advantage
 import chapter as new_chapter
 import halves
+import installed
 import pairs
 import stale
-import wheel
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOKS = [md for md in pairs.find([]) if not halves.is_draft(md)]
@@ -77,7 +77,7 @@ def test_chinese_quiz_and_solutions_run(md, chinese):
 
 def test_the_wheel_has_every_file_of_the_package(tmp_path):
     """Data comes from inside the installed package."""
-    with zipfile.ZipFile(wheel.build(tmp_path)) as archive:
+    with zipfile.ZipFile(installed.build(tmp_path)) as archive:
         packed = {name for name in archive.namelist() if name.startswith("advantage/")}
     source = ROOT / "src"
     kept = {file for file in source.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
@@ -89,7 +89,7 @@ def test_the_wheel_has_every_file_of_the_package(tmp_path):
 def test_the_first_cell_installs_the_package_on_colab(tmp_path):
     """Where the package is missing the unchanged first cell installs it; here git takes this checkout."""
     address, home, folder = new_chapter.address(), tmp_path / "home", tmp_path / "empty"
-    python = wheel.environment(tmp_path / "environment")
+    python = installed.environment(tmp_path / "environment")
     missing = subprocess.run([python, "-c", "import advantage"], capture_output=True, text=True, cwd=tmp_path)
     assert "No module named 'advantage'" in missing.stderr
     home.mkdir()

@@ -17,7 +17,7 @@ OUTPUT_BYTES = 200_000
 TAGS = {"nbval-ignore-output", "hide-cell", "hide-input", "hide-output", "photo"}
 
 # What only one machine has; the tests of this rule are the one place where such paths may stand.
-MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:home|Users|root|work)/[\w.-]+|[A-Z]:\\{1,2}Users\\|site-packages/")
+MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:home|Users|root|work)/[\w.-]+|[A-Z]:\\{1,2}Users\\|site[-]packages/")
 TEMPORARY_PATH = re.compile(r"(?<![\w.])/tmp/|/var/folders/|ipykernel_\d+")
 
 
@@ -104,8 +104,9 @@ def no_clocks(chapter: Chapter) -> Iterator[Fault]:
     starts, total = [], 1  # (line of the joined cells, line of the .md)
     for cell in chapter.code:
         starts.append((total, chapter.line(cell)))
-        total += stale.python_source(cell.source).count("\n") + 1
-    for line, said in on_a_clock("\n".join(stale.python_source(cell.source).rstrip("\n") for cell in chapter.code)):
+        total += stale.python_source(cell.source).rstrip("\n").count("\n") + 1
+    joined = "\n".join(stale.python_source(cell.source).rstrip("\n") for cell in chapter.code)
+    for line, said in on_a_clock(joined, runs=True):
         first, at = max(start for start in starts if start[0] <= line)
         yield at + line - first, said
 

@@ -18,14 +18,18 @@ CLOCKS = {
 }
 BUDGETS = {"budget_seconds"}  # keywords: what they are given to depends on the machine's speed
 SPEED = re.compile(r"[._](?:seconds|\w+_per_second)\w*$")  # names of the ledger's entries
+RUNS = "a run's seconds"  # among the names, if they count
 GROW = {"append", "extend", "add", "update", "insert", "setdefault"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Found = Iterator[tuple[int, str]]
 
 
-def on_a_clock(source: str) -> list[tuple[int, str]]:
-    """(line, what is wrong) of every assert in Python text that rests on a clock."""
-    return sorted(set(follow(ast.parse(source).body, set(), set(CLOCKS))))
+def on_a_clock(source: str, runs: bool = False) -> list[tuple[int, str]]:
+    """(line, what is wrong) of every assert in Python text that rests on a clock.
+
+    With `runs`, as in a notebook, what is called `seconds` is the time of a run: `run.seconds`, `row["seconds"]`.
+    """
+    return sorted(set(follow(ast.parse(source).body, {RUNS} if runs else set(), set(CLOCKS))))
 
 
 def follow(body: list[ast.stmt], names: set[str], clocks: set[str]) -> Found:
@@ -104,9 +108,7 @@ def is_dirty(node: ast.AST, names: set[str], clocks: set[str]) -> bool:
         inside = node.func.value if isinstance(node.func, ast.Attribute) else None
         parts = [*node.args, *(word.value for word in node.keywords), *filter(None, [inside])]
         return any(is_dirty(part, names, clocks) for part in parts)
-    if isinstance(node, ast.Attribute) and node.attr == "seconds":
-        return "metadata" not in ast.unparse(node)
-    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value == "seconds":
+    if RUNS in names and (getattr(node, "attr", "") == "seconds" or _is_seconds(getattr(node, "slice", None))):
         return True
     if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
         names = set(names)
@@ -128,6 +130,10 @@ def _is_positive(node: ast.AST) -> bool:
 
 def _is_none(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
+
+
+def _is_seconds(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value == "seconds"
 
 
 def _is_speed(node: ast.AST) -> bool:

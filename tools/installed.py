@@ -68,7 +68,7 @@ def digest() -> str:
     return total.hexdigest()[:16]
 
 
-def installed() -> Path:
+def python_with_wheel() -> Path:
     """Python of an environment with the wheel of today, in `_build`, or in a temporary folder if that is read-only."""
     shelf = ROOT / "_build" / "wheel"
     try:
