@@ -18,7 +18,6 @@ CODE = sorted([*(ROOT / "tools").rglob("*.py"), *(ROOT / "src").rglob("*.py")])
 # A document that the repository does not hold, or a paragraph of one.
 OUTSIDE = re.compile(r"\b(?:Issue|DESIGN|CURRICULUM)\b(?:\.md)?,? ?(?:§|\d)|\bissues? #?\d+\b|§ ?\d")
 LONG = {
-    "tools/translations.py",
     "src/advantage/textgen/sampling.py",
     "src/advantage/textgen/tokenizer.py",
     "src/advantage/strategy/unit_economics.py",

@@ -21,6 +21,7 @@ import halves
 import installed
 import pairs
 import stale
+from chinese import edition
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOKS = [md for md in pairs.find([]) if not halves.is_draft(md)]
@@ -30,10 +31,8 @@ WORDS = ("quiz", "Markdown")  # the calls whose strings are translated
 @pytest.fixture(scope="session")
 def chinese(tmp_path_factory):
     """The Chinese notebooks as the publish job generates them; what is not translated yet is English."""
-    import translations
-
     folder = tmp_path_factory.mktemp("chinese")
-    translations.translate(folder)
+    edition.translate(folder)
     return folder
 
 

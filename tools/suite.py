@@ -139,7 +139,7 @@ def check(chapter: str) -> int:
     if halves.is_draft(md):
         print(f"{name} is a draft: not in _toc.yml, so neither translated nor on the site")
     else:
-        failed += [run(python, "tools/translations.py", "check", name), run(python, "tools/website", "--strict")]
+        failed += [run(python, "tools/chinese", "check", name), run(python, "tools/website", "--strict")]
         failed += [run(*PYTEST, "tests/test_site.py", "-k", name)]
     print(f"{name}: {'to be mended' if any(failed) else 'all well'}")
     return int(any(failed))
