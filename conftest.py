@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "tools"))
 
 import installed  # noqa: E402
-from kernel import kernel_environment  # noqa: E402
+from kernel import FIGURE, kernel_environment  # noqa: E402
 
 _scratch = tempfile.TemporaryDirectory(prefix="advantage-tests-", ignore_cleanup_errors=True)
 if "ADVANTAGE_TESTS" not in os.environ:  # once: a worker of pytest-xdist has its parent's environment
@@ -31,8 +31,6 @@ if "ADVANTAGE_TESTS" not in os.environ:  # once: a worker of pytest-xdist has it
 # The processes that tests start get this from PYTHONPATH; this process has already read its own sitecustomize.
 _offline = importlib.util.spec_from_file_location("offline", ROOT / "tools" / "offline" / "sitecustomize.py")
 _offline.loader.exec_module(importlib.util.module_from_spec(_offline))
-
-FIGURE = "application/vnd.advantage.figure+svg"  # a picture's text, from which Chinese figures are made
 
 
 def pytest_configure(config: pytest.Config) -> None:

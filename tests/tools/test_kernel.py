@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import re
 import socket
 import subprocess
@@ -146,3 +147,52 @@ def test_same_picture():
     assert kernel.same_picture(in_base64(old), in_base64(png(near)))
     assert not kernel.same_picture(in_base64(old), in_base64(drawn("1.1")))
     assert not kernel.same_picture(in_base64(old), in_base64(smaller))
+
+
+# --- nbval: from the wheel, in an empty folder ---------------------------------------------------------------------
+
+
+def nbval(folder, *cells, **environment):
+    """What pytest says of a notebook with these cells, each (source, outputs), run as the suite runs notebooks."""
+    written = notebook(*(source for source, _ in cells))
+    for number, (cell, (_, outputs)) in enumerate(zip(written.cells, cells), 1):
+        cell.execution_count, cell.outputs = number, outputs
+    nbformat.write(written, folder / "one.ipynb")
+    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", folder, "-p", "conftest"]
+    settings = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ['PYTHONPATH']}"} | environment
+    del settings["ADVANTAGE_TESTS"]
+    command += ["--nbval", "-p", "no:cacheprovider", folder]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=settings)
+
+
+def test_nbval_runs_what_a_reader_installs(tmp_path):
+    """The kernel has the wheel and not the checkout, an empty folder and an empty home; a figure's SVG may differ."""
+    svg = [new_output("display_data", {"text/plain": "'x'", kernel.FIGURE: "<svg/>"}, metadata={})]
+    bundle = {"text/plain": "'x'", kernel.FIGURE: "<svg>2</svg>"}
+    show = f"from IPython.display import display\ndisplay({bundle!r}, raw=True)"
+    cells = [
+        ("import os, sys, advantage\nassert advantage.__file__.startswith(sys.prefix)", []),
+        (f"assert not any({str(ROOT / 'src')!r} in path for path in sys.path)", []),
+        ("assert os.listdir() == os.listdir(os.path.expanduser('~')) == []", []),
+        (show, svg),
+    ]
+    passed = tmp_path / "passed"
+    passed.mkdir()
+    (tmp_path / "books").mkdir()
+    done = nbval(tmp_path / "books", *cells, ADVANTAGE_PASSED=str(passed))
+    assert "4 passed" in done.stdout, done.stdout
+    assert [file.name for file in passed.iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize("place", ["left.txt", "~/left.txt"])
+def test_nbval_finds_what_is_left_behind(tmp_path, place):
+    """A notebook that writes into its folder or its home does not pass, and the file is named."""
+    passed = tmp_path / "passed"
+    passed.mkdir()
+    (tmp_path / "books").mkdir()
+    cell = (f"import os\nopen(os.path.expanduser({place!r}), 'w').close()", [])
+    done = nbval(tmp_path / "books", cell, ADVANTAGE_PASSED=str(passed))
+    assert "left files behind" in done.stdout
+    assert "left.txt" in done.stdout
+    assert done.returncode == 1
+    assert list(passed.iterdir()) == []
