@@ -243,7 +243,7 @@ def test_near_copies_of_short_lines_are_seen():
     """Reference: fifty poems that differ in one word: one is left, and cannot be split."""
     poems = [(f"p{i}", POEM.format(f"w{i}")) for i in range(50)]
     assert len(corpus.deduplicate(poems)) == 1
-    assert corpus.shared_lines(poems[:25], poems[25:]) > 0.5
+    assert corpus.shared_lines(poems[:1], poems[1:]) > 0.5
     chinese = [
         (f"p{i}", f"床前明月光\n疑是地上霜\n举头望明月\n低头思故乡\n{'一二三四五六七八九'[i]}\n") for i in range(9)
     ]
