@@ -109,7 +109,7 @@ def bg_nbd_expected(r: float, alpha: float, a: float, b: float, time: float) -> 
     r, alpha, a, b, t = *_positives(r=r, alpha=alpha, a=a, b=b), not_negative("time", time)
     if abs(a - 1) < 1e-6:  # the limit, from both sides
         return (bg_nbd_expected(r, alpha, 1 + 2e-6, b, t) + bg_nbd_expected(r, alpha, 1 - 2e-6, b, t)) / 2
-    ratio = (alpha / (alpha + t)) ** r * hyp2f1(r, b, a + b - 1, t / (alpha + t))
+    ratio = _ratio(r, b, a + b - 1, t / (alpha + t))
     return (a + b - 1) / (a - 1) * (1 - ratio)
 
 
@@ -126,7 +126,7 @@ def bg_nbd_conditional(
     if abs(a - 1) < 1e-6:
         sides = [bg_nbd_conditional(r, alpha, 1 + e, b, frequency, recency, float(age), t) for e in (2e-6, -2e-6)]
         return sum(sides) / 2
-    ratio = ((alpha + age) / (alpha + age + t)) ** (r + x) * hyp2f1(r + x, b + x, a + b + x - 1, t / (alpha + age + t))
+    ratio = _ratio(r + x, b + x, a + b + x - 1, t / (alpha + age + t))
     gone = a / (b + x - 1) * ((alpha + age) / (alpha + last)) ** (r + x) if x > 0 else 0.0
     return float((a + b + x - 1) / (a - 1) * (1 - ratio) / (1 + gone))
 
@@ -227,6 +227,18 @@ def maximum(log_likelihood: Callable[..., float], start: list[float], name: str)
     if np.max(np.abs(best)) > 25 or not np.isfinite(found.fun):
         raise ValueError(f"{name}: the likelihood has no maximum inside; give data that vary more")
     return (*map(float, np.exp(best)), float(-found.fun))
+
+
+def _ratio(a: float, b: float, c: float, z: float) -> float:
+    """(1 − z)^a ₂F₁(a, b; c; z), by whichever of its three forms SciPy can compute: some are not finite where c − a − b
+    is whole."""
+    with np.errstate(all="ignore"):
+        forms = (
+            (1 - z) ** a * hyp2f1(a, b, c, z),
+            hyp2f1(a, c - b, c, z / (z - 1)),
+            (1 - z) ** (c - b) * hyp2f1(c - a, c - b, c, z),
+        )
+    return next((float(form) for form in forms if np.isfinite(form)), float("nan"))
 
 
 def _positives(**named: float) -> list[float]:
