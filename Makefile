@@ -32,6 +32,7 @@ serve: install  ## build, serve and rebuild on every change
 test: install  ## lint, unit tests, every notebook under nbval, strict site build, browser tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(RUN) -m mypy
 	$(PYTEST) tests --ignore tests/browser --ignore tests/test_site.py --ignore tests/test_standalone.py
 	$(PYTEST) --dist loadfile --nbval notebooks tests/test_standalone.py
 	$(RUN) tools/website --strict
@@ -70,4 +71,4 @@ lock:  ## resolve requirements.lock anew, with the oldest Python that the course
 	mv requirements.lock.new requirements.lock
 
 clean:  ## remove what was built, keep .venv
-	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis

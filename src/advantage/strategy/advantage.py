@@ -78,7 +78,7 @@ def best_of(experiments: int) -> float:
     """Expected best of k standard normal results, or 0 if none is above it: E[max(0, X_1 … X_k)] = ∫ 1 − Φ(z)^k.
 
     The worth of trying k designs of one module behind a stable interface, in standard deviations.
-    Source: Baldwin & Clark 2000, Design Rules, chapter 10, their Q(k).
+    Source: Baldwin & Clark 2000, Design Rules, their Q(k).
     """
     k, steps, end = whole("experiments", experiments), 2000, 12.0
     if not k:
@@ -90,7 +90,7 @@ def best_of(experiments: int) -> float:
 def modular_worth(modules: int, experiments: int, sigma: float = 1.0) -> float:
     """Worth of splitting a design of spread σ into m modules and trying k designs of each: σ √m Q(k).
 
-    Source: Baldwin & Clark 2000, chapter 10. Tried as one block, the same design is worth σ Q(k).
+    Source: Baldwin & Clark 2000. Tried as one block, the same design is worth σ Q(k).
     """
     return positive("sigma", sigma) * whole("modules", modules, least=1) ** 0.5 * best_of(experiments)
 
@@ -110,7 +110,7 @@ def switching_cost_prices(
     M = 1 − ρ, h = (ρ + (1 − ρ − ν) s/t)/2 and k = t (1 + λρ) + 8 λ t h²/(3 M):
     first = c + k − 4 λ t h/(3 M), second = c + t/M. Without switching costs and unchanged tastes both are Hotelling's
     c + t.
-    The model is Klemperer's (1987, doi:10.2307/2555530); the closed form is worked out by us for shares that stay
+    The model is Klemperer's (1987); the closed form is worked out by us for shares that stay
     inside (0, 1).
 
     Args:

@@ -78,7 +78,7 @@ def margrabe(
 
     s1 e^{−q1 T} Φ(d1) − s2 e^{−q2 T} Φ(d2), d1 = [ln(s1/s2) + (q2 − q1 + σ²/2) T]/(σ√T), d2 = d1 − σ√T,
     σ² = σ1² + σ2² − 2ρσ1σ2, the volatility of the ratio; no interest rate appears.
-    Source: Margrabe 1978 (doi:10.1111/j.1540-6261.1978.tb03397.x); Haug, The Complete Guide to Option Pricing Formulas.
+    Source: Margrabe 1978; Haug, The Complete Guide to Option Pricing Formulas.
 
     Args:
         s1, s2: today's prices of what is received and of what is given up.
@@ -103,7 +103,7 @@ def black_scholes(spot: float, strike: float, rate: float, sigma: float, years: 
     """Worth today of the right to buy (call) or sell (put) at the strike on a day.
 
     Call = S Φ(d1) − K e^{−rT} Φ(d2); a put is its mirror image.
-    Source: Black & Scholes 1973 (doi:10.1086/260062), equation 13.
+    Source: Black & Scholes 1973 (doi:10.1086/260062).
 
     Args:
         spot: today's price S.

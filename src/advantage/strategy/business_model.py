@@ -79,7 +79,7 @@ def fit_bg_nbd(frequency, recency, age) -> tuple[float, float, float, float, flo
 
     While a customer is alive, purchases are Poisson with a rate that is gamma (r, α) over customers; after each, it
     goes for good with a probability that is beta (a, b).
-    Source: Fader, Hardie & Lee 2005 (doi:10.1287/mksc.1040.0098), equation 6.
+    Source: Fader, Hardie & Lee 2005 (doi:10.1287/mksc.1040.0098).
 
     Args:
         frequency: x, repeat purchases of each customer.
@@ -104,7 +104,7 @@ def fit_bg_nbd(frequency, recency, age) -> tuple[float, float, float, float, flo
 def bg_nbd_expected(r: float, alpha: float, a: float, b: float, time: float) -> float:
     """Purchases that a new customer is expected to make by `time`, E[X(t)].
 
-    Source: Fader, Hardie & Lee 2005, equation 9.
+    Source: Fader, Hardie & Lee 2005.
     """
     r, alpha, a, b, t = *_positives(r=r, alpha=alpha, a=a, b=b), not_negative("time", time)
     if abs(a - 1) < 1e-6:  # the limit, from both sides
@@ -118,7 +118,7 @@ def bg_nbd_conditional(
 ) -> float:
     """Purchases expected in the next `time` of a customer with that history, E[Y(t) | x, t_x, T].
 
-    Source: Fader, Hardie & Lee 2005, equation 10.
+    Source: Fader, Hardie & Lee 2005.
     """
     r, alpha, a, b = _positives(r=r, alpha=alpha, a=a, b=b)
     x, last, age = (column.squeeze() for column in _histories([frequency], [recency], [age], fitted=False))
@@ -135,7 +135,7 @@ def fit_bg_bb(frequency, recency, opportunities, customers=None) -> tuple[float,
     """(α, β, γ, δ, log-likelihood) of the BG/BB model: buying or not at fixed occasions, such as one a year.
 
     At each occasion a living customer buys with probability p, beta (α, β), and before it goes with θ, beta (γ, δ).
-    Source: Fader, Hardie & Shang 2010 (doi:10.1287/mksc.1100.0580), equation 5.
+    Source: Fader, Hardie & Shang 2010.
 
     Args:
         frequency: x, occasions at which each customer bought.
@@ -167,7 +167,7 @@ def fit_bg_bb(frequency, recency, opportunities, customers=None) -> tuple[float,
 def fit_gamma_gamma(frequency, value) -> tuple[float, float, float, float]:
     """(p, q, γ, log-likelihood) of the gamma–gamma model of what a purchase is worth.
 
-    Source: Fader & Hardie 2013, "The Gamma-Gamma Model of Monetary Value", equation 1a.
+    Source: Fader & Hardie 2013, "The Gamma-Gamma Model of Monetary Value".
 
     Args:
         frequency: x, purchases over which each customer's mean was taken, 1 or more.

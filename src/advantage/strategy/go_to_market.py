@@ -17,7 +17,7 @@ E = 2.718281828459045
 def bass_share(p: float, q: float, time: float) -> float:
     """Share of the market that has adopted by `time`: (1 − e^{−(p+q)t})/(1 + (q/p) e^{−(p+q)t}).
 
-    Source: Bass 1969 (doi:10.1287/mnsc.15.5.215), equation 9.
+    Source: Bass 1969 (doi:10.1287/mnsc.15.5.215).
 
     Args:
         p: innovation, a period.
@@ -96,7 +96,7 @@ def logit_shares(utilities) -> list[float]:
 def logit_mark_up(price_weight: float, market_share: float) -> float:
     """Price less cost that a firm with one product in a logit market asks: 1/(a (1 − s)), dollars.
 
-    Source: Anderson, de Palma & Thisse 1992, Discrete Choice Theory of Product Differentiation, chapter 7.
+    Source: Anderson, de Palma & Thisse 1992, Discrete Choice Theory of Product Differentiation.
     """
     return 1 / (positive("price_weight", price_weight) * (1 - inside("market_share", market_share, 0, 1)))
 
@@ -104,7 +104,7 @@ def logit_mark_up(price_weight: float, market_share: float) -> float:
 def bradley_terry(wins) -> list[float]:
     """Log-abilities, the last one 0, from a square table of wins: i beats j with e^{b_i}/(e^{b_i} + e^{b_j}).
 
-    Source: Bradley & Terry 1952 (doi:10.2307/2334029); by Newton's method on the log-likelihood, which is concave.
+    Source: Bradley & Terry 1952; by Newton's method on the log-likelihood, which is concave.
 
     Args:
         wins: wins[i][j], how often i beat j; the diagonal does not count. A draw may count half for each.
@@ -184,7 +184,7 @@ def peeking(looks: int, level: float = 0.05) -> float:
     """Chance that a test at `level` rejects what is true at one of so many equally spaced looks at a growing sample.
 
     The density of the running sum, cut off at each look, by numerical integration.
-    Source: Armitage, McPherson & Rowe 1969 (doi:10.2307/2343787), table 2.
+    Source: Armitage, McPherson & Rowe 1969.
     """
     return _crossing(quantile(1 - inside("level", level, 0, 1) / 2), whole("looks", looks, least=1))
 
@@ -192,7 +192,7 @@ def peeking(looks: int, level: float = 0.05) -> float:
 def peeking_threshold(looks: int, level: float = 0.05) -> float:
     """The |z| at which to stop at each of so many looks, so that all together err with `level`.
 
-    Source: Pocock 1977 (doi:10.1093/biomet/64.2.191).
+    Source: Pocock 1977.
     """
     from scipy.optimize import brentq
 
@@ -220,7 +220,7 @@ def always_valid_p(difference: float, variance: float, samples: float, spread: f
 
     1/Λ with Λ = √(v/(v + n τ²)) exp(n² τ² d²/(2 v (v + n τ²))), the likelihood ratio against N(0, τ²),
     at most 1. Take the least of those seen so far.
-    Source: Johari, Koomen, Pekelis & Walsh 2022 (doi:10.1287/opre.2021.2135), equation 8.
+    Source: Johari, Koomen, Pekelis & Walsh 2022.
 
     Args:
         difference: d, mean of the n differences.

@@ -108,7 +108,7 @@ def menu(theta_low: float, theta_high: float, high_share: float, cost: float) ->
 
     q_high = (θ_H/c)², undistorted; q_low = (θ'/c)² with θ' = θ_L − (θ_H − θ_L) λ/(1 − λ); the low kind keeps nothing,
     the high one what it would gain by taking the small package. With θ' ≤ 0 only the high kind is served.
-    Source: Maskin & Riley 1984 (doi:10.2307/2555674), for this utility.
+    Source: Maskin & Riley 1984, for this utility.
 
     Args:
         theta_low, theta_high: what the two kinds make of quality.
@@ -155,7 +155,7 @@ def peak_load_prices(a_peak: float, a_off: float, running: float, capacity_cost:
 
     Where demand off peak stays within the capacity, it pays the running cost b alone and the peak pays for the
     machines, b + β. Where it would then exceed it ("shifting peak"), both fill the capacity and share β.
-    Source: Steiner 1957 (doi:10.2307/1885712); Boiteux 1960.
+    Source: Steiner 1957; Boiteux 1960.
 
     Args:
         a_peak, a_off: price at which each period's demand ends.

@@ -20,7 +20,7 @@ def rochet_tirole_linear(a_buyers: float, a_sellers: float, cost: float) -> Usag
 
     Profit is (p_B + p_S − c) D_B D_S. Level: (p − c)/p = 1/η; structure: p_B/η_B = p_S/η_S; here
     p_i = (2 a_i − a_j + c)/3, and a side with a_i < (a_j − c)/2 is paid to come.
-    Source: Rochet & Tirole 2003 (doi:10.1162/154247603322493212), proposition 1, for these demands.
+    Source: Rochet & Tirole 2003 (doi:10.1162/154247603322493212), for these demands.
 
     Args:
         a_buyers: the fee at which the buyers' demand ends.
@@ -41,7 +41,7 @@ def hotelling_prices(t1: float, t2: float, alpha1: float, alpha2: float, f1: flo
     """Membership fees of two platforms that both groups join one of: p1 = f1 + t1 − α2, p2 = f2 + t2 − α1.
 
     Each group is charged the static Hotelling price less what its member is worth to the *other* group.
-    Source: Armstrong 2006 (doi:10.1111/j.1756-2171.2006.tb00037.x), section 4, proposition 2.
+    Source: Armstrong 2006 (doi:10.1111/j.1756-2171.2006.tb00037.x).
 
     Args:
         t1, t2: cost of distance, how unlike the platforms are to each group.
@@ -77,7 +77,7 @@ def hotelling_shares(
 def monopoly_prices(alpha1: float, alpha2: float, f1: float, f2: float) -> Monopoly:
     """Membership fees of one platform, with n_i = α_i n_j − p_i members: p_i = f_i − α_j n_j + n_i.
 
-    Source: Armstrong 2006, section 3, equation 3 with φ(u) = u.
+    Source: Armstrong 2006 with φ(u) = u.
 
     Args:
         alpha1, alpha2: as in `hotelling_prices`.
@@ -102,7 +102,7 @@ def bottleneck_prices(t1: float, alpha1: float, alpha2: float, f1: float, f2: fl
 
     n2 = ½ ((α1 + α2)/2 − f2), p2 = α2/2 − n2, and p1 = f1 + t1 − α2 n2 − α1 α2/2 when each takes its rival's *fees* as
     given (when it takes the rival's offered utilities as given, the last term is absent).
-    The model is Armstrong's competitive bottleneck (2006, section 5); the linear case is worked out by us.
+    The model is Armstrong's competitive bottleneck (2006); the linear case is worked out by us.
 
     Raises:
         ValueError: an argument is out of range, group 2 stays away, or the best replies do not meet in the middle.
@@ -162,8 +162,8 @@ def seller_price(cost: float, elasticity: float, fee: float = 0.0, fee_share: fl
     """What a seller with constant elasticity asks when the platform takes `fee` a sale and a share of its price.
 
     p = η/(η − 1) · (c + fee)/(1 − share). A fee a sale weighs most on what is cheap to make; a share of the price
-    scales with the good, so that one rate serves a platform of many goods (Wang & Wright 2017,
-    doi:10.1111/1756-2171.12183). Without cost a share does not move the price at all, for it taxes profit alone.
+    scales with the good, so that one rate serves a platform of many goods, which is the case of Wang & Wright 2017.
+    Without cost a share does not move the price at all, for it taxes profit alone.
 
     Args:
         cost: of one unit, dollars.
