@@ -16,11 +16,12 @@ from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.environment import BuildEnvironment
 from sphinx.util.osutil import relative_uri
 
-from website.places import STATIC, TEMPLATES
+from website.places import CHINESE, STATIC, TEMPLATES
 from website.translator import Formatter, Translator
 from website.words import catalogue_path, speaker
 
-ASSETS = ["site.css", "site.js", "icon.svg", "card.png", "fonts/latin-modern-math.woff2", "fonts/GUST-FONT-LICENSE.txt"]
+CARDS = {"en": "card.png", CHINESE: "card.zh_CN.png"}  # the picture of a page where a link to it is shown
+ASSETS = ["site.css", "site.js", "icon.svg", "fonts/latin-modern-math.woff2", "fonts/GUST-FONT-LICENSE.txt"]
 COLAB = "https://colab.research.google.com/github"
 CHINESE_NOTEBOOKS = "colab-zh"  # the branch that the publish job pushes the generated notebooks to
 DESCRIPTION = {"en": 155, "zh_CN": 78}  # characters that search engines show
@@ -47,7 +48,7 @@ class SiteBuilder(StandaloneHTMLBuilder):
         Path(self.outdir, "_static").mkdir(exist_ok=True)  # MyST-NB wants to write there
         if self.config.language != "en":
             return  # both languages use the English site's
-        for name in ASSETS:
+        for name in [*ASSETS, *(card for card in CARDS.values() if (STATIC / card).exists())]:
             target = Path(self.outdir, "_static", name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(asset(name))
@@ -55,7 +56,7 @@ class SiteBuilder(StandaloneHTMLBuilder):
     def gen_additional_pages(self) -> None:
         if self.config.language == "en":
             style = asset("site.css").decode().replace("url(fonts/", f"url({self.config.site_url}_static/fonts/")
-            self.handle_page("404", {"style": style}, "404.html")
+            self.handle_page("404", {"style": style, "chinese": {"word": speaker(CHINESE)}}, "404.html")
 
     def handle_finish(self) -> None:
         pass  # no search index and no inventory
@@ -79,6 +80,7 @@ class SiteBuilder(StandaloneHTMLBuilder):
             alternates={name: self.config.site_url + path for name, path in pages.items()},
             twin=relative_uri(site, uri if other == "en" else f"zh/{uri}"),
             twin_lang=other,
+            card=CARDS[language] if (STATIC / CARDS[language]).exists() else CARDS["en"],
             home=self.get_relative_uri(pagename, self.config.root_doc),
         )
         if doctree is not None:
