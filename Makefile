@@ -10,7 +10,7 @@ PYTEST := $(RUN) -m pytest --quiet -n 2
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install book serve test test-gpu notebooks translations determinism chapter repository lighthouse lock clean
+.PHONY: help install book serve print test test-gpu notebooks translations determinism chapter repository lighthouse lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ book: install  ## build both sites into _build/html and say where to open them
 
 serve: install  ## build, serve and rebuild on every change
 	@$(RUN) tools/website --serve
+
+print: install  ## the whole book as PDF and EPUB, in both languages, linked from the site (needs Chromium)
+	@$(RUN) tools/website --print
 
 test: install  ## lint, unit tests, every notebook under nbval, strict site build, browser tests
 	$(BIN)/ruff check .

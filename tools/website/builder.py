@@ -16,7 +16,7 @@ from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.environment import BuildEnvironment
 from sphinx.util.osutil import relative_uri
 
-from website.places import CHINESE, STATIC, TEMPLATES
+from website.places import CHINESE, STATIC, TEMPLATES, volumes
 from website.translator import Formatter, Translator
 from website.words import catalogue_path, speaker
 
@@ -81,6 +81,7 @@ class SiteBuilder(StandaloneHTMLBuilder):
             twin=relative_uri(site, uri if other == "en" else f"zh/{uri}"),
             twin_lang=other,
             card=CARDS[language] if (STATIC / CARDS[language]).exists() else CARDS["en"],
+            volumes=self.volumes(uri),
             home=self.get_relative_uri(pagename, self.config.root_doc),
         )
         if doctree is not None:
@@ -137,7 +138,9 @@ class SiteBuilder(StandaloneHTMLBuilder):
 
     def below_title(self, docname: str) -> str:
         """Of a chapter: links to its notebook, which is put beside the page, and what its last tested run measured."""
-        source = Path(self.env.doc2path(docname))
+        source, word = Path(self.env.doc2path(docname)), speaker(self.config.language)
+        if docname == self.config.root_doc:
+            return self.templates.render("volumes.html", {"word": word, "volumes": self.volumes("")})
         if source.suffix != ".ipynb":
             return ""
         text = source.read_text(encoding="utf-8")
@@ -146,7 +149,6 @@ class SiteBuilder(StandaloneHTMLBuilder):
         target.write_text(text, encoding="utf-8")
         branch = "main" if self.config.language == "en" else CHINESE_NOTEBOOKS
         repository = self.config.site_repository.removeprefix("https://github.com/")
-        word = speaker(self.config.language)
         run = json.loads(text)["metadata"].get("advantage", {})
         if cores := re.fullmatch(r"CPU, (\d+) cores", run.get("device", "")):
             run["device"] = word("CPU, %s cores") % cores[1]
@@ -157,6 +159,13 @@ class SiteBuilder(StandaloneHTMLBuilder):
             "run": run,
         }
         return self.templates.render("chapter.html", context)
+
+    def volumes(self, uri: str) -> list[dict[str, str]]:
+        """The whole book, where it has been printed: a name and a link from a page at `uri`."""
+        return [
+            {"name": file.suffix[1:].upper(), "uri": relative_uri(uri, file.name)}
+            for file in volumes(self.config.language)
+        ]
 
 
 def asset(name: str) -> bytes:
@@ -193,7 +202,8 @@ def rewrite_all_when_navigation_changed(app: Sphinx, env: BuildEnvironment) -> l
     digest = hashlib.sha256(b"".join(f.read_bytes() for f in [*files, *([words] if words.exists() else [])]))
     digest.update(
         repr(
-            [(p, [env.titles.get(f, "") and env.titles[f].astext() for f in p["files"]]) for p in builder.parts()]
+            [volumes(app.config.language)]
+            + [(p, [env.titles.get(f, "") and env.titles[f].astext() for f in p["files"]]) for p in builder.parts()]
         ).encode()
     )
     if getattr(env, "site_navigation", None) == digest.hexdigest():
