@@ -35,10 +35,10 @@ print: install  ## the whole book as PDF and EPUB, in both languages, linked fro
 test: install  ## lint, unit tests, every notebook under nbval, strict site build, browser tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(PYTEST) tests --ignore tests/browser --ignore tests/test_site.py --ignore tests/test_standalone.py
+	$(PYTEST) tests --ignore tests/browser --ignore tests/test_site.py --ignore tests/test_website.py --ignore tests/test_standalone.py
 	$(PYTEST) --dist loadfile --nbval notebooks tests/test_standalone.py
 	$(RUN) tools/website --strict
-	$(PYTEST) tests/test_site.py tests/browser
+	$(PYTEST) tests/test_site.py tests/test_website.py tests/browser
 
 test-gpu: install  ## what gpu.yml runs: every test that knows a device, and every notebook, on CUDA
 	$(RUN) -c 'import torch; assert torch.cuda.is_available(), "make test-gpu needs a CUDA device"'

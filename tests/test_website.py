@@ -1,6 +1,8 @@
 """The tools that make the site: what they do with a fault, a changed file, and the book that is printed."""
 
 import json
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -110,11 +112,9 @@ def printed(request):
     """One chapter and one page of a language as PDF and EPUB, and the volume they were made from."""
     if pdf.chromium() is None:
         pytest.skip("printing needs Chromium")
-    folder = ROOT / "_build" / "print-test"  # Chromium is served the build folder
-    files = print_book(folder, CHAPTERS, [request.param])
-    yield volume.volume(request.param, CHAPTERS), *files
-    for file in files:
-        file.unlink()
+    folder = ROOT / "_build" / f"print-{os.getpid()}"  # Chromium is served the build folder
+    yield volume.volume(request.param, CHAPTERS), *print_book(folder, CHAPTERS, [request.param])
+    shutil.rmtree(folder)
 
 
 def test_pdf(printed):

@@ -34,16 +34,16 @@ class Modules(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         (package,) = self.arguments
         left_out = {f"{package}.{name}" for name in self.options.get("without", "").split()}
-        lines = []
+        self.env.note_dependency(str(Path(importlib.import_module(package).__file__).parent))  # changed by a new file
+        found = nodes.Element()
         for name in modules(package):
-            folder = Path(importlib.import_module(package).__file__).parent
-            self.env.note_dependency(str(folder))  # a new file changes it
             if name not in left_out:
-                lines += [f".. rubric:: {name}", "   :heading-level: 3", ""]
-                lines += [f".. automodule:: {name}", "   :members:", ""]
-        parent = nodes.Element()
-        self.state.nested_parse(StringList(lines, source=self.get_source_info()[0]), self.content_offset, parent)
-        return parent.children
+                heading = nodes.rubric("", name)
+                heading["heading-level"] = 3
+                found += heading
+                lines = StringList([f".. automodule:: {name}", "   :members:"], source=self.get_source_info()[0])
+                self.state.nested_parse(lines, self.content_offset, found)
+        return found.children
 
 
 def without_aliases(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
