@@ -52,7 +52,7 @@ notebooks: install  ## execute the notebooks that are stale, keep both halves in
 	@$(RUN) tools/pairs.py
 
 translations: install  ## update book/locale from the English, and list what is to be translated
-	@$(RUN) tools/translations.py extract
+	@$(RUN) tools/chinese extract
 
 chapter: install  ## make chapter part=strategy name=pricing: a valid pair to start from
 	@$(RUN) tools/chapter.py $(part) $(name)

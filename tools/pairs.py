@@ -212,7 +212,7 @@ def run_all(pairs: list[Path], force: bool) -> int:
     if not changed and not failed:
         print(f"{len(pairs)} notebooks are up to date.")
     if any(md.is_relative_to(NOTEBOOKS) and not is_draft(md) for md in changed):
-        extract = [sys.executable, str(ROOT / "tools" / "translations.py"), "extract"]
+        extract = [sys.executable, str(ROOT / "tools" / "chinese"), "extract"]
         failed = subprocess.run(extract).returncode != 0 or failed
     return int(failed)
 

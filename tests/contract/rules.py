@@ -709,7 +709,7 @@ def unshown_numbers(chapter: Chapter) -> list[str]:
     shown = " ".join(cell.source for cell in chapter.code)
     for cell in chapter.code:
         for output in cell.outputs:
-            data = {kind: text for kind, text in output.get("data", {}).items() if not kind.startswith("image/")}
+            data = {kind: text for kind, text in output.get("data", {}).items() if not re.search("^image/|svg$", kind)}
             shown += " ".join(["", output.get("text", ""), *map(str, data.values())])
     number = re.compile(r"(?<![\w.,])\d[\d,.]*\d(?![\w])")
     known = {found.replace(",", "") for found in number.findall(shown)}
