@@ -20,8 +20,15 @@ from website.places import CHINESE, STATIC, TEMPLATES, volumes
 from website.translator import Formatter, Translator
 from website.words import catalogue_path, speaker
 
-CARDS = {"en": "card.png", CHINESE: "card.zh_CN.png"}  # the picture of a page where a link to it is shown
-ASSETS = ["site.css", "site.js", "icon.svg", "fonts/latin-modern-math.woff2", "fonts/GUST-FONT-LICENSE.txt"]
+ASSETS = [
+    "site.css",
+    "site.js",
+    "icon.svg",
+    "card.png",
+    "card-zh.png",
+    "fonts/latin-modern-math.woff2",
+    "fonts/GUST-FONT-LICENSE.txt",
+]
 COLAB = "https://colab.research.google.com/github"
 CHINESE_NOTEBOOKS = "colab-zh"  # the branch that the publish job pushes the generated notebooks to
 DESCRIPTION = {"en": 155, "zh_CN": 78}  # characters that search engines show
@@ -48,7 +55,7 @@ class SiteBuilder(StandaloneHTMLBuilder):
         Path(self.outdir, "_static").mkdir(exist_ok=True)  # MyST-NB wants to write there
         if self.config.language != "en":
             return  # both languages use the English site's
-        for name in [*ASSETS, *(card for card in CARDS.values() if (STATIC / card).exists())]:
+        for name in ASSETS:
             target = Path(self.outdir, "_static", name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(asset(name))
@@ -80,7 +87,6 @@ class SiteBuilder(StandaloneHTMLBuilder):
             alternates={name: self.config.site_url + path for name, path in pages.items()},
             twin=relative_uri(site, uri if other == "en" else f"zh/{uri}"),
             twin_lang=other,
-            card=CARDS[language] if (STATIC / CARDS[language]).exists() else CARDS["en"],
             volumes=self.volumes(uri),
             home=self.get_relative_uri(pagename, self.config.root_doc),
         )

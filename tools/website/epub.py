@@ -130,7 +130,7 @@ def item_id(name: str) -> str:
 
 def write(volume: Volume, target: Path, day: str) -> None:
     """Write the EPUB, whole or not at all."""
-    card = f"card.{volume.language}.png" if (STATIC / f"card.{volume.language}.png").exists() else "card.png"
+    card = "card.png" if volume.language == "en" else "card-zh.png"
     files: dict[str, str | bytes] = {"cover.xhtml": cover(volume, card), "nav.xhtml": contents(volume)}
     pictures = {f"images/{card}": STATIC / card}
     for page in volume.pages:
