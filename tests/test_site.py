@@ -81,6 +81,20 @@ def test_every_notebook_and_page_is_in_the_table_of_contents():
     assert {p.relative_to(ROOT).with_suffix("").as_posix() for p in sources} == {TOC["root"], *DOCUMENTS}
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("zh/")])
+def test_chinese_page_is_chinese_in_its_tooltips_and_marks(page):
+    """Beside Chinese every mark is full-width and has no space, in what the site adds to the catalogues too."""
+    assert 'title="Link to' not in read(page)
+    body = read(page).partition("<body")[2]
+    body = re.sub(r"<(script|style|pre|math|svg|code)\b.*?</\1>", "x", body, flags=re.DOTALL)
+    body = re.sub(r"</?(strong|em|b|i|a|span|sup|sub|kbd|time)\b[^>]*>", "", body)
+    body = re.sub(r"<[^>]*>", "\n", body)
+    wrong = re.findall(
+        r".*(?:[\u4e00-\u9fff”）》] ?[,;:?!](?!\w)|[\u4e00-\u9fff]\.(?!\w)|[，。；：？！] (?=\S)).*", body
+    )
+    assert not wrong
+
+
 @pytest.mark.parametrize("page", [*PAGES, "404.html"])
 def test_nothing_comes_from_outside(page):
     for tag, attributes in tags(page).tags:
