@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MARKS = ROOT / "_build" / "passed"
 SITE = ROOT / "_build" / "html"
 PYTEST = [sys.executable, "-m", "pytest", "--quiet"]
-PAGES = ["tests/test_site.py", "tests/browser"]
+PAGES = ["tests/test_site.py", "tests/test_website.py", "tests/browser"]
 
 
 def git(*arguments: str) -> list[str]:
