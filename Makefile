@@ -70,4 +70,4 @@ lock:  ## resolve requirements.lock anew, with the oldest Python that the course
 	mv requirements.lock.new requirements.lock
 
 clean:  ## remove what was built, keep .venv
-	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
