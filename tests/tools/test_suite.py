@@ -6,7 +6,7 @@ import pairs
 import suite
 
 ROOT = suite.ROOT
-ALL = ["ruff check", "ruff format", "tests", "nbval", "website", "pages"]
+ALL = ["ruff check", "ruff format", "mypy", "tests", "nbval", "website", "pages"]
 
 
 @pytest.fixture
@@ -20,7 +20,13 @@ def ran(tmp_path, monkeypatch):
 
     def run(*command, **environment):
         words = " ".join(map(str, command))
-        names = {"ruff check": "ruff check", "ruff format": "ruff format", "--nbval": "nbval", "website": "website"}
+        names = {
+            "ruff check": "ruff check",
+            "ruff format": "ruff format",
+            "mypy": "mypy",
+            "--nbval": "nbval",
+            "website": "website",
+        }
         names |= {"test_site": "pages"} if "--ignore" not in words else {}
         name = next((name for part, name in names.items() if part in words), "tests")
         said.append((name, words))
@@ -93,11 +99,11 @@ def test_the_change_is_tested_first(ran):
     said, state = ran
     state["changed"] = {ROOT / "src" / "advantage" / "strategy" / "unit_economics.py"}
     assert suite.suite() == 0
-    assert names(said) == ["ruff check", "ruff format", "tests", "nbval", *ALL[2:]]
-    assert "test_unit_economics" in said[2][1]
-    assert "test_attention" not in said[2][1]
-    assert "strategy/unit-economics" in said[3][1]
-    assert "strategy/unit-economics" not in said[5][1]
+    assert names(said) == [*ALL[:3], "tests", "nbval", *ALL[3:]]
+    assert "test_unit_economics" in said[3][1]
+    assert "test_attention" not in said[3][1]
+    assert "strategy/unit-economics" in said[4][1]
+    assert "strategy/unit-economics" not in said[6][1]
 
 
 @pytest.mark.parametrize(
