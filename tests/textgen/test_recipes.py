@@ -162,7 +162,7 @@ def test_a_search_that_was_stopped_goes_on(bench, tmp_path):
     assert lines == [{"seed": 0}, {"seed": 1}]
 
 
-@pytest.mark.parametrize("name", ["recipe_runs"])
+@pytest.mark.parametrize("name", ["recipe_runs", "architecture_runs"])
 def test_a_record_says_where_it_comes_from_and_keeps_the_judges_apart(name):
     """CONTRIBUTING: machine, torch, date; no seed that chose a rate judges it."""
     record = getattr(records, name)()
