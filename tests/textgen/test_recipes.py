@@ -109,13 +109,13 @@ def test_every_switch_learns(change):
     ],
 )
 def test_a_recipe_that_is_none_is_named(change, message):
-    """DESIGN 5: the message has the argument, the value and what would be right."""
+    """The message has the argument, the value and what would be right."""
     with pytest.raises(ValueError, match=message):
         recipes.run(RECIPE | change, 1, 0, TOKENS, 7, score())
 
 
 def test_missing_entries_and_negative_steps_are_named():
-    """DESIGN 5, as above."""
+    """The same of these arguments."""
     with pytest.raises(ValueError, match="no entry"):
         recipes.check({"layers": 2} | {key: RECIPE[key] for key in list(RECIPE)[2:]})
     with pytest.raises(ValueError, match=r"steps: got -1"):
