@@ -81,6 +81,20 @@ def test_every_notebook_and_page_is_in_the_table_of_contents():
     assert {p.relative_to(ROOT).with_suffix("").as_posix() for p in sources} == {TOC["root"], *DOCUMENTS}
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("zh/")])
+def test_chinese_page_is_chinese_in_its_tooltips_and_marks(page):
+    """Beside Chinese every mark is full-width and has no space, in what the site adds to the catalogues too."""
+    assert 'title="Link to' not in read(page)
+    body = read(page).partition("<body")[2]
+    body = re.sub(r"<(script|style|pre|math|svg|code)\b.*?</\1>", "x", body, flags=re.DOTALL)
+    body = re.sub(r"</?(strong|em|b|i|a|span|sup|sub|kbd|time)\b[^>]*>", "", body)
+    body = re.sub(r"<[^>]*>", "\n", body)
+    wrong = re.findall(
+        r".*(?:[\u4e00-\u9fff”）》] ?[,;:?!](?!\w)|[\u4e00-\u9fff]\.(?!\w)|[，。；：？！] (?=\S)).*", body
+    )
+    assert not wrong
+
+
 @pytest.mark.parametrize("page", [*PAGES, "404.html"])
 def test_nothing_comes_from_outside(page):
     for tag, attributes in tags(page).tags:
@@ -137,7 +151,7 @@ def test_head_and_headings(page):
     assert 15 <= len(description) <= 160, description
     graph = {a["property"]: a["content"] for a in found.all("meta") if "property" in a}
     assert graph["og:url"] == address(page)
-    assert graph["og:image"] == f"{URL}_static/card.png"
+    assert graph["og:image"] == f"{URL}_static/card{'-zh' if page.startswith('zh/') else ''}.png"
     assert graph["og:title"]
     assert graph["og:description"] == description
 
@@ -213,7 +227,8 @@ def test_sitemap_and_robots_name_every_page():
 
 
 def test_card_is_a_png_of_the_size_that_the_pages_say():
-    assert imagesize.get(SITE / "_static/card.png") == (1200, 630)
+    for name in ("card.png", "card-zh.png"):
+        assert imagesize.get(SITE / "_static" / name) == (1200, 630)
 
 
 def test_missing_page_needs_nothing_beside_it():
