@@ -248,6 +248,45 @@ def test_search_has_an_index_of_each_language():
     assert not list(SITE.rglob("searchindex.js"))
 
 
+def test_every_module_is_on_the_api_page():
+    """By the files of the package: what the page lists is generated, and nothing in it is left out or named twice."""
+    source = ROOT / "src"
+    names = {".".join(p.relative_to(source).with_suffix("").parts) for p in source.rglob("advantage/**/*.py")}
+    names = {name.removesuffix(".__init__") for name in names} - {"advantage.notebook", "advantage.quizzes"}
+    ids = [a["id"].removeprefix("module-") for _, a in tags("book/api.html").tags if "id" in a]
+    listed = [name for name in ids if name in names]
+    assert sorted(listed) == sorted(names)
+    assert {"advantage.start", "advantage.quiz"} <= set(ids)
+    assert "Alias for field number" not in read("book/api.html")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_tooltip_of_a_chinese_page_is_english(path):
+    titles = {a["title"] for _, a in tags(f"zh/{path}").tags if a.get("title")}
+    assert not {title for title in titles if title.isascii() and " " in title}  # names of the API have no space
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_chinese_pages_have_chinese_punctuation_around_them(path):
+    html = read(f"zh/{path}")
+    footer, run = html[html.rindex("<footer>") :], re.search('<span class="run">.*?</span>', html)
+    for text in [re.sub("<[^>]*>", "", footer), run[0] if run else ""]:
+        assert not re.search("[\u4e00-\u9fff] ?[,:.;]", text), text
+    assert "。</strong> " not in html
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_is_a_dead_end(page):
+    """Each leads to its twin (see above), to the contents, and to the page before and after it."""
+    order = [page.partition("zh/")[1] + path for path in PATHS]
+    place = order.index(page)
+    links = {
+        a.get("rel"): urljoin(f"/{page}", a["href"]) for a in tags(page).all("a") if a.get("rel") in ("prev", "next")
+    }
+    wanted = {"prev": order[place - 1] if place else None, "next": order[place + 1] if place + 1 < len(order) else None}
+    assert links == {rel: f"/{target}" for rel, target in wanted.items() if target}
+
+
 def test_weight():
     assert (SITE / "_static/site.css").stat().st_size < 20_000
     assert (SITE / "_static/site.js").stat().st_size < 12_000
