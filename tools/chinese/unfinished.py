@@ -9,7 +9,6 @@ UNFINISHED: dict[str, set[str]] = {
     "book/index": {"excluded"},
     "book/notation": {"excluded", "terms"},
     "book/source-audit": {"excluded"},
-    "notebooks/models/attention": {"excluded", "figures", "glossed"},
     "notebooks/models/gan-losses": {"excluded", "figures", "glossed"},
     "notebooks/start/your-machine": {"excluded", "figures", "glossed"},
     "notebooks/strategy/unit-economics": {"excluded", "glossed", "terms"},
