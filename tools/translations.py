@@ -408,14 +408,14 @@ def notebook_files() -> list[Path]:
 
 def messages() -> dict[str, list[tuple[str, str]]]:
     """All messages: catalogue → (message, what it is), in the order in which they stand. Notebooks: their .md half."""
-    import notebooks
+    import halves
 
     found = {"toc": toc_messages(), "site": site_messages()}
     for page in pages():
         found[catalogue_of(page)] = [(s.text, s.kind) for s in segments(page.read_text(encoding="utf-8"))]
     for half in sorted((ROOT / "notebooks").rglob("*.md")):
-        if ".ipynb_checkpoints" not in half.parts and half.read_text(encoding="utf-8").startswith("---\njupytext:"):
-            cells = notebooks.read_text(half).cells
+        if not any(part[0] in "._" for part in half.relative_to(ROOT).parts):
+            cells = halves.read_text(half).cells
             found[catalogue_of(half)] = [message for cell in cells for message in cell_messages(cell)]
     return found
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from website import server
 from website.places import ROOT, SITE
 
-PAIRS = ROOT / "tools" / "notebooks.py"
+PAIRS = ROOT / "tools" / "pairs.py"
 
 
 def run(*command: str | Path) -> bool:
