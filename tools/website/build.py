@@ -23,7 +23,7 @@ from website.places import BUILD, CACHE, LANGUAGES, ROOT, SITE, TEMPLATES, repos
 from website.words import speaker
 
 TOOLS = ["_config.yml", "tools/website", "requirements.lock"]  # if one of these changed, nothing cached counts
-SOURCES = ["_toc.yml", "pyproject.toml", "book", "notebooks", "src", "benchmarks/gpu.json", "tools/translations.py"]
+SOURCES = ["_toc.yml", "pyproject.toml", "book", "notebooks", "src", "benchmarks/gpu.json", "tools/chinese"]
 
 
 def digest(names: list[str]) -> str:
@@ -42,7 +42,7 @@ def digest(names: list[str]) -> str:
 
 def translated_sources(folder: Path) -> None:
     """Bring the Chinese pages and notebooks in `folder` up to date; files that would not change are left alone."""
-    from translations import translate
+    from chinese.edition import translate
 
     translate(folder)
     for old in [p for p in folder.rglob("*") if p.is_file() and not (ROOT / p.relative_to(folder)).exists()]:
