@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MARKS = ROOT / "_build" / "passed"
 SITE = ROOT / "_build" / "html"
 PYTEST = [sys.executable, "-m", "pytest", "--quiet"]
-PAGES = ["tests/test_site.py", "tests/browser"]
+PAGES = ["tests/test_site.py", "tests/test_website.py", "tests/browser"]
 
 
 def git(*arguments: str) -> list[str]:
@@ -90,7 +90,7 @@ def suite() -> int:
     marks.mkdir(parents=True, exist_ok=True)
     notebooks = [md.with_suffix(".ipynb") for md in pairs.find([])]
     steps = {
-        "lint": lambda: ruff("check") or ruff("format", "--check"),
+        "lint": lambda: ruff("check") or ruff("format", "--check") or run(sys.executable, "-m", "mypy"),
         "reached": lambda: reach(marks),
         "tests": lambda: run(*PYTEST, "-n", 2, "tests", *(f"--ignore={page}" for page in PAGES)),
         "notebooks": lambda: nbval([book for book in notebooks if not (marks / mark_of(book)).exists()], marks),
@@ -126,8 +126,9 @@ def reach(marks: Path) -> int:
 def check(chapter: str) -> int:
     """One chapter: in step, the contract, nbval, its Chinese, its two pages. All are run; 1 if one fails."""
     md = ROOT / "notebooks" / f"{chapter.removesuffix('.md').removesuffix('.ipynb').removeprefix('notebooks/')}.md"
-    if not md.exists() or md.name.startswith("_"):
-        names = ", ".join(pairs.name(each).removeprefix("notebooks/") for each in pairs.find([]))
+    books = pairs.find([])
+    if md.resolve() not in books:
+        names = ", ".join(pairs.name(each).removeprefix("notebooks/") for each in books)
         print(f"chapter: got {chapter!r}; must be one of {names}")
         return 1
     name, python = pairs.name(md), sys.executable
