@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "tools"))
 
-from notebooks import kernel_environment  # noqa: E402
+from kernel import kernel_environment  # noqa: E402
 
 _scratch = tempfile.TemporaryDirectory(prefix="advantage-tests-", ignore_cleanup_errors=True)
 if "ADVANTAGE_TESTS" not in os.environ:  # once: a worker of pytest-xdist has its parent's environment

@@ -274,7 +274,7 @@ def course(tmp_path, monkeypatch, notebook) -> Path:
     import jupytext
     import nbformat
 
-    for name in ("book/_ext", "book/_templates", "book/_static", "notebooks/models", "src/advantage"):
+    for name in ("book/_templates", "book/_static", "notebooks/models", "src/advantage"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "_config.yml").write_text("title: The book\n")
     (tmp_path / "_toc.yml").write_text("root: book/index\nparts:\n  - caption: Start here\n    chapters: []\n")

@@ -367,9 +367,9 @@ def _lines(text: str) -> list[str]:
 
 
 def site_messages() -> list[tuple[str, str]]:
-    """The site's words: what `word(…)` is called with in book/_templates and book/_ext, title, the quiz's verdicts, and
+    """The site's words: what `word(…)` is called with in book/_templates and tools/website, title, quiz's verdicts, and
     those of the catalogue that still stand in these files as strings."""
-    files = sorted([*ROOT.glob("book/_templates/*.html"), *ROOT.glob("book/_ext/*.py")])
+    files = sorted([*ROOT.glob("book/_templates/*.html"), *ROOT.glob("tools/website/*.py")])
     sources = "\n".join(file.read_text(encoding="utf-8") for file in files)
     title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
     found = [title, *VERDICTS, *(text for _, text in re.findall(r"\bword\(\s*(['\"])((?:(?!\1).)+)\1\s*\)", sources))]
@@ -408,14 +408,14 @@ def notebook_files() -> list[Path]:
 
 def messages() -> dict[str, list[tuple[str, str]]]:
     """All messages: catalogue → (message, what it is), in the order in which they stand. Notebooks: their .md half."""
-    import notebooks
+    import halves
 
     found = {"toc": toc_messages(), "site": site_messages()}
     for page in pages():
         found[catalogue_of(page)] = [(s.text, s.kind) for s in segments(page.read_text(encoding="utf-8"))]
     for half in sorted((ROOT / "notebooks").rglob("*.md")):
-        if ".ipynb_checkpoints" not in half.parts and half.read_text(encoding="utf-8").startswith("---\njupytext:"):
-            cells = notebooks.read_text(half).cells
+        if not any(part[0] in "._" for part in half.relative_to(ROOT).parts):
+            cells = halves.read_text(half).cells
             found[catalogue_of(half)] = [message for cell in cells for message in cell_messages(cell)]
     return found
 

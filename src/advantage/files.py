@@ -1,9 +1,10 @@
-"""A file, or a folder, whole or not at all."""
+"""A file, or a folder, whole or not at all; and a lock for those who change one together."""
 
 import contextlib
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,3 +64,22 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+@contextlib.contextmanager
+def locked(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Hold the lock of `path`, the file `path.lock` beside it: one thread of one process at a time runs the block.
+
+    Raises:
+        OSError: the lock cannot be made, or (on Windows) not had within ten seconds.
+    """
+    with open(f"{os.fspath(path)}.lock", "ab") as lock:  # closing it gives the lock back, and so does a crash
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(lock.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -7,9 +7,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from site_words import word
-
-ROOT = Path(__file__).resolve().parents[2]
+from website.places import ROOT
+from website.words import speaker
 
 
 def title(notebook: dict) -> str:
@@ -28,7 +27,8 @@ class RunTimes(SphinxDirective):
         gpu = json.loads(gpu_file.read_text()) if gpu_file.exists() else {}
         if gpu_file.exists():  # Sphinx reads a page that depends on a missing file every time
             self.env.note_dependency(str(gpu_file))
-        heads = ["Chapter", "One CPU thread", "Memory", "GPU", "Last run"]
+        word = speaker(self.config.language)
+        heads = [word("Chapter"), word("One CPU thread"), word("Memory"), word("GPU"), word("Last run")]
         rows = []
         for docname in sorted(self.env.found_docs):
             path = source / f"{docname}.ipynb"
@@ -47,7 +47,7 @@ class RunTimes(SphinxDirective):
                     run.get("date", "–"),
                 ]
             )
-        return [_table([word(head, self.config.language) for head in heads], rows)]
+        return [_table(heads, rows)]
 
 
 def _table(heads: list[str], rows: list[list[nodes.Node | str]]) -> nodes.table:

@@ -1,6 +1,6 @@
 """Deterministic cells give the same in three runs, in shuffled order, without network, with the checkout read-only.
 
-    python tests/determinism.py [--runs 3] [PATH ...]
+    python tools/determinism.py [--runs 3] [PATH ...]
 
 By hand, and weekly in gpu.yml: nbval holds every run to the committed outputs; this holds runs to each other, pictures
 included. On Linux the runs happen in namespaces of their own, in which the checkout is mounted read-only and no network
@@ -20,10 +20,11 @@ from pathlib import Path
 
 import nbformat
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools"))
+import halves
+import kernel
+import pairs
 
-import notebooks  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 INSIDE = "ADVANTAGE_DETERMINISM_INSIDE"
 
@@ -65,15 +66,15 @@ def state_of_tree() -> str:
     for file in sorted(ROOT.rglob("*")):
         parts = file.relative_to(ROOT).parts
         if file.is_file() and not any(part.startswith(".") or part in {"_build", "__pycache__"} for part in parts):
-            digest.update(str(file).encode() + file.read_bytes())
+            digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def compared(notebook: nbformat.NotebookNode, outputs: list[tuple[int, list]], pictures: bool) -> dict[str, list]:
+def compared(notebook: nbformat.NotebookNode, outputs: list[list], pictures: bool) -> dict[str, list]:
     """What must not change: outputs of each cell that nbval compares, by the cell's place and first line."""
     found = {}
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for place, (cell, (_, shown)) in enumerate(zip(cells, outputs), 1):
+    for place, (cell, shown) in enumerate(zip(cells, outputs), 1):
         if "nbval-ignore-output" in cell.metadata.get("tags", []):
             continue
         said = []
@@ -87,8 +88,8 @@ def compared(notebook: nbformat.NotebookNode, outputs: list[tuple[int, list]], p
     return found
 
 
-def run(md: Path) -> list[tuple[int, list]]:
-    return notebooks.execute(notebooks.read_text(md))[0]
+def run(md: Path) -> list[list]:
+    return kernel.execute(halves.sources(halves.read_text(md)))[0]
 
 
 def main() -> int:
@@ -102,28 +103,28 @@ def main() -> int:
         enter_namespaces()
     if INSIDE in os.environ:
         close_off()
-    pairs = notebooks.find_pairs([path.resolve() for path in arguments.paths])
+    found = pairs.find([path.resolve() for path in arguments.paths])
     before = None if INSIDE in os.environ else state_of_tree()  # read-only within, whatever others do outside
     first, different = {}, []
     for number in range(1, arguments.runs + 1):
-        order = random.Random(number).sample(pairs, len(pairs))
-        print(f"run {number}: {', '.join(notebooks.name(md).removeprefix('notebooks/') for md in order)}", flush=True)
-        with ProcessPoolExecutor(notebooks.WORKERS) as pool:
+        order = random.Random(number).sample(found, len(found))
+        print(f"run {number}: {', '.join(pairs.name(md).removeprefix('notebooks/') for md in order)}", flush=True)
+        with ProcessPoolExecutor(pairs.WORKERS) as pool:
             for md, outputs in zip(order, pool.map(run, order)):
                 committed = nbformat.read(md.with_suffix(".ipynb"), as_version=4)
-                kept = [(cell.execution_count, cell.outputs) for cell in committed.cells if cell.cell_type == "code"]
+                kept = [cell.outputs for cell in halves.code_of(committed)]
                 for earlier, pictures, what in (
                     (compared(committed, kept, False), False, "not as committed"),
                     (first.setdefault(md, compared(committed, outputs, True)), True, "not as in run 1"),
                 ):
                     now = compared(committed, outputs, pictures)
                     wrong = [cell for cell in earlier if earlier[cell] != now[cell]]
-                    different += [f"{notebooks.name(md)}, {cell}: {what}" for cell in wrong]
+                    different += [f"{pairs.name(md)}, {cell}: {what}" for cell in wrong]
     if before and state_of_tree() != before:
         different.append("a run wrote into the checkout")
     cells = sum(map(len, first.values()))
     print(*different, sep="\n")
-    print(f"{cells} deterministic cells of {len(pairs)} notebooks, {arguments.runs} runs: {len(different)} differences")
+    print(f"{cells} deterministic cells of {len(found)} notebooks, {arguments.runs} runs: {len(different)} differences")
     return int(bool(different))
 
 

@@ -1,106 +1,29 @@
 """The HTML builder: Jupyter Book's pages through one template, one stylesheet and one small script of our own.
 
-What a page needs beyond its body is gathered in `SiteBuilder.update_page_context`; what differs from Sphinx's HTML of
-tables, images, code cells and folds is in `Translator` and `Cells`.
+What a page needs beyond its body is gathered in `SiteBuilder.update_page_context`.
 """
 
 import hashlib
 import json
 import posixpath
 import re
-from html import escape
 from pathlib import Path
 from typing import Any
 
-import imagesize
 from docutils import nodes
-from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.environment import BuildEnvironment
-from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.osutil import relative_uri
-from sphinx.writers.html5 import HTML5Translator
 
-import site_words
+from website.places import STATIC, TEMPLATES
+from website.translator import Formatter, Translator
+from website.words import catalogue_path, speaker
 
-STATIC = Path(__file__).resolve().parents[1] / "_static"
-TEMPLATES = Path(__file__).resolve().parents[1] / "_templates"
 ASSETS = ["site.css", "site.js", "icon.svg", "card.png", "fonts/latin-modern-math.woff2", "fonts/GUST-FONT-LICENSE.txt"]
 COLAB = "https://colab.research.google.com/github"
 CHINESE_NOTEBOOKS = "colab-zh"  # the branch that the publish job pushes the generated notebooks to
-PIXELS_PER_INCH = 110  # of a figure on the page; one of 6.4 inches then fills the column
 DESCRIPTION = {"en": 155, "zh_CN": 78}  # characters that search engines show
-
-
-class Translator(HTML5Translator):
-    def visit_table(self, node: nodes.table) -> None:
-        self.body.append('<div class="table-scroll">')  # a wide table scrolls in itself, never the page
-        super().visit_table(node)
-
-    def depart_table(self, node: nodes.table) -> None:
-        super().depart_table(node)
-        self.body.append("</div>\n")
-
-    def visit_entry(self, node: nodes.entry) -> None:
-        if len(node.astext()) > 24:
-            node["classes"].append("long")  # on a phone its column keeps a width that can be read
-        super().visit_entry(node)
-
-    def visit_image(self, node: nodes.image) -> None:
-        uri = node["uri"]
-        file = Path(self.builder.srcdir, uri)
-        dpi = imagesize.getDPI(file)[0] if file.suffix == ".png" else -1
-        scale = PIXELS_PER_INCH / dpi if dpi > 0 else 1  # so that text is as large in a small figure as in a wide one
-        width, height = (round(length * scale) for length in imagesize.get(file))
-        source = posixpath.join(self.builder.imgpath, self.builder.images.get(uri, uri))
-        loading = ' loading="lazy" decoding="async"' if getattr(self, "images_seen", 0) else ""
-        self.images_seen = 1
-        classes = f' class="{" ".join(node["classes"])}"' if node["classes"] else ""
-        alt = escape(node.get("alt", ""), quote=True)
-        self.body.append(f'<img src="{source}" alt="{alt}" width="{width}" height="{height}"{loading}{classes}>')
-
-    def depart_image(self, node: nodes.image) -> None:
-        pass
-
-
-def visit_fold(self: HTML5Translator, node: HideCodeCellNode) -> None:
-    label = site_words.word(node["prompt_show"], self.config.language)
-    self.body.append(f'<details class="fold {" ".join(node["classes"])}"><summary>{label}</summary>\n')
-
-
-def depart_fold(self: HTML5Translator, node: HideCodeCellNode) -> None:
-    self.body.append("</details>\n")
-
-
-class Cells(SphinxPostTransform):
-    """Shows of each code cell what a reader of the page wants to see: a quiz does not show its answers."""
-
-    default_priority = 198  # just before MyST-NB folds
-    formats = ("html",)
-
-    def run(self, **kwargs: Any) -> None:
-        first = True
-        for cell in list(self.document.findall(nodes.container)):
-            if cell.get("nb_element") != "cell_code" or not cell.children:
-                continue
-            source = cell.children[0] if cell.children[0].get("nb_element") == "cell_code_source" else None
-            if source is None:
-                continue
-            code = source.astext()
-            solution = cell.get("hide_mode") == "all"
-            label = "Solution" if solution else "Show the code"
-            if first:  # every notebook's first cell installs and starts; a reader of the page need not see it
-                cell["hide_mode"], label, first = "input", "Set-up", False
-            elif code.startswith("advantage.quiz("):
-                cell.remove(source)
-            elif (text := re.search(r'(^|\n)Markdown\(\s*[rf]*"""', code)) and solution:
-                if re.fullmatch(r"(\s*from IPython\.display import Markdown\s*|\s*#[^\n]*\n)*", code[: text.start()]):
-                    cell.remove(source)  # it only says what its output shows
-                else:
-                    literal, kept = next(source.findall(nodes.literal_block)), code[: text.start()].rstrip()
-                    literal.replace_self(nodes.literal_block(kept, kept, **literal.attributes))
-            cell["prompt_show"] = cell["prompt_hide"] = label
 
 
 class SiteBuilder(StandaloneHTMLBuilder):
@@ -108,6 +31,10 @@ class SiteBuilder(StandaloneHTMLBuilder):
     search = False  # Pagefind's takes its place: Sphinx's finds no word inside a Chinese sentence
     copysource = False
     default_translator_class = Translator
+
+    def init_highlighter(self) -> None:
+        super().init_highlighter()
+        self.highlighter.formatter = Formatter
 
     def get_target_uri(self, docname: str, typ: str | None = None) -> str:
         return "index.html" if docname == self.config.root_doc else super().get_target_uri(docname, typ)
@@ -141,7 +68,7 @@ class SiteBuilder(StandaloneHTMLBuilder):
         other = "zh-CN" if language == "en" else "en"
         versions = {name: hashlib.sha256(asset(name)).hexdigest()[:8] for name in ("site.css", "site.js")}
         ctx.update(
-            word=lambda english: site_words.word(english, language),
+            word=speaker(language),
             asset=lambda name: (
                 relative_uri(site, f"_static/{name}") + (f"?v={versions[name]}" if name in versions else "")
             ),
@@ -156,28 +83,12 @@ class SiteBuilder(StandaloneHTMLBuilder):
         )
         if doctree is not None:
             docname = pagename
-            ctx["body"] = ctx["body"].replace(' class="tex2jax_ignore mathjax_ignore"', "")
-            # The id belongs to the heading: search then finds sections, and a link lands on the words.
-            ctx["body"] = re.sub(
-                r'<section id="([^"]*)">\n((?:<span[^>]*></span>\s*)*)<h(\d)>',
-                r'<section>\n\2<h\3 id="\1">',
-                ctx["body"],
-            )
-            ctx["body"] = re.sub(
-                "(</strong>|</code>|</a>) -- ", r"\1: ", ctx["body"]
-            )  # between a parameter and its text
-            # docutils writes a role that WCAG's tools know as deprecated, in a list, which wants items.
-            ctx["body"] = ctx["body"].replace('role="doc-biblioentry"', 'role="listitem"')
-            # Names, punctuation and spaces of code have no colour of their own: two thirds of a chapter's elements.
-            ctx["body"] = re.sub(r'<span class="pre">([^<]*)</span>', r"\1", ctx["body"])
-            ctx["body"] = re.sub(r'<span class="(?:n|nn|p|o|w|bp|vm)">([^<]*)</span>|<span></span>', r"\1", ctx["body"])
             ctx.update(
                 is_home=docname == self.config.root_doc,
                 nav=self.navigation(docname),
                 part=next((p["caption"] for p in self.parts() if docname in p["files"]), ""),
                 sections=self.sections(doctree),
                 description=description(doctree, DESCRIPTION.get(language, 155)),
-                notebook=self.notebook(docname),
                 has_math="<math" in ctx["body"],
                 plain_title=self.env.titles[docname].astext(),
             )
@@ -222,22 +133,28 @@ class SiteBuilder(StandaloneHTMLBuilder):
             if isinstance(section, nodes.section)
         ]
 
-    def notebook(self, docname: str) -> dict[str, Any] | None:
-        """Of a chapter: its notebook, which is put beside the page, and what its last tested run measured."""
+    def below_title(self, docname: str) -> str:
+        """Of a chapter: links to its notebook, which is put beside the page, and what its last tested run measured."""
         source = Path(self.env.doc2path(docname))
         if source.suffix != ".ipynb":
-            return None
+            return ""
         text = source.read_text(encoding="utf-8")
         target = Path(self.get_outfilename(docname)).with_suffix(".ipynb")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
         branch = "main" if self.config.language == "en" else CHINESE_NOTEBOOKS
         repository = self.config.site_repository.removeprefix("https://github.com/")
-        return {
+        word = speaker(self.config.language)
+        run = json.loads(text)["metadata"].get("advantage", {})
+        if cores := re.fullmatch(r"CPU, (\d+) cores", run.get("device", "")):
+            run["device"] = word("CPU, %s cores") % cores[1]
+        context = {
+            "word": word,
             "file": target.name,
             "colab": f"{COLAB}/{repository}/blob/{branch}/{docname}.ipynb",
-            "run": json.loads(text)["metadata"].get("advantage", {}),
+            "run": run,
         }
+        return self.templates.render("chapter.html", context)
 
 
 def asset(name: str) -> bytes:
@@ -270,7 +187,7 @@ def rewrite_all_when_navigation_changed(app: Sphinx, env: BuildEnvironment) -> l
     """Every page shows the table of contents and links to the assets by their hash: if either changes, all pages do."""
     builder = app.builder
     files = [STATIC / name for name in ASSETS] + sorted(TEMPLATES.iterdir())
-    words = site_words.catalogue_path(app.config.language)
+    words = catalogue_path(app.config.language)
     digest = hashlib.sha256(b"".join(f.read_bytes() for f in [*files, *([words] if words.exists() else [])]))
     digest.update(
         repr(
@@ -287,7 +204,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_builder(SiteBuilder, override=True)
     app.add_config_value("site_repository", "", "html")
     app.add_config_value("site_url", "", "html")
-    app.add_post_transform(Cells)
-    app.add_node(HideCodeCellNode, override=True, html=(visit_fold, depart_fold))
     app.connect("env-updated", rewrite_all_when_navigation_changed)
     return {"parallel_read_safe": True}

@@ -5,6 +5,7 @@ import http.server
 import threading
 from functools import lru_cache, partial
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 COMPRESSED = {".html", ".css", ".js", ".svg", ".xml", ".txt", ".ipynb"}
 RELOAD = b"<script>new EventSource('/_reload').onmessage = () => location.reload()</script>"
@@ -19,6 +20,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             return self.wait_for_build()
         path, status = Path(self.translate_path(self.path)), 200
         if path.is_dir():
+            address = urlsplit(self.path)
+            if not address.path.endswith("/"):  # else the page's relative links would lead one folder too high
+                return self.redirect(urlunsplit(("", "", "/" + address.path.strip("/") + "/", address.query, "")))
             path = path / "index.html"
         if not path.is_file():
             path, status = Path(self.directory, "404.html"), 404
@@ -34,6 +38,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         return None
+
+    def redirect(self, target: str) -> None:
+        self.send_response(301)
+        self.send_header("Location", target)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def wait_for_build(self) -> None:
         with self.rebuilt:
@@ -64,8 +74,14 @@ def content(path: Path, modified: int, compress: bool, reload: bytes) -> bytes:
 
 
 def start(folder: Path, port: int = 0, rebuilt: threading.Condition | None = None) -> str:
-    """Serve `folder` from a thread, on a free port by default; returns the address, which ends in a slash."""
+    """Serve `folder` from a thread, on a free port by default; returns the address, which ends in a slash.
+
+    Raises ValueError where the port cannot be had. The folder need not be there yet.
+    """
     handler = type("SiteHandler", (Handler,), {"rebuilt": rebuilt})
-    server = Server(("127.0.0.1", port), partial(handler, directory=str(folder)))
+    try:
+        server = Server(("127.0.0.1", port), partial(handler, directory=str(folder)))
+    except (OSError, OverflowError) as error:
+        raise ValueError(f"port {port} cannot be served on ({error}); end what uses it, or name another port") from None
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://localhost:{server.server_address[1]}/"

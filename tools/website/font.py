@@ -1,7 +1,7 @@
 """Make book/_static/fonts/latin-modern-math.woff2: the part of Latin Modern Math that the course's formulas use.
 
     pip install fonttools brotli
-    python tools/math_font.py /usr/share/texmf/fonts/opentype/public/lm-math/latinmodern-math.otf
+    python tools/website/font.py /usr/share/texmf/fonts/opentype/public/lm-math/latinmodern-math.otf
 
 Run by hand when a formula needs a new character (`tests/test_site.py` says so).
 Debian's package `fonts-lmodern` has the font.
@@ -13,7 +13,7 @@ from pathlib import Path
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
-TARGET = Path(__file__).resolve().parents[1] / "book" / "_static" / "fonts" / "latin-modern-math.woff2"
+TARGET = Path(__file__).resolve().parents[2] / "book" / "_static" / "fonts" / "latin-modern-math.woff2"
 
 
 def between(first: int, last: int) -> set[str]:
