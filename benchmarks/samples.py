@@ -42,6 +42,32 @@ RULES = {
 PENALTIES = (1.0, 1.3, 1.6)  # at temperature 0.7
 BODY = "import os\nimport sys\n\n\ndef main(argv):"
 LENGTHS = (25, 50, 100, 200)
+NAMES = (
+    "main",
+    "parse",
+    "read",
+    "write",
+    "open",
+    "close",
+    "get",
+    "set",
+    "find",
+    "walk",
+    "copy",
+    "move",
+    "load",
+    "save",
+    "split",
+    "join",
+    "sort",
+    "check",
+    "format",
+    "encode",
+    "decode",
+    "start",
+    "stop",
+    "update",
+)
 
 
 def whole_lines(text: str) -> str:
@@ -105,7 +131,7 @@ def draw(model, tokenizer, rows: int, seed: int, **options) -> dict[str, list[li
     }
 
 
-def loops(model, tokenizer, names: list[str]) -> dict[str, list[float]]:
+def loops(model, tokenizer, names: tuple[str, ...]) -> dict[str, list[float]]:
     """Share of distinct sequences of four tokens within each text of 300 tokens, greedy and drawn."""
     prompts = [tokenizer.encode(f"def {name}(").tolist() for name in names]
     result = {}
@@ -186,7 +212,7 @@ def main() -> None:
         "rules": {name: quality(100_000, **rule) for name, rule in RULES.items()},
         "penalties": {str(p): quality(200_000, temperature=0.7, repetition_penalty=p) for p in PENALTIES},
         "people": people(model, tokenizer, validation, 8 * options.rows),
-        "loops": loops(model, tokenizer, LOOP_NAMES),
+        "loops": loops(model, tokenizer, NAMES),
         "answers": answers(model, tokenizer, 8 * options.rows),
     }
     settings = [one for part in ("temperatures", "rules", "penalties") for one in record[part].values()]
@@ -194,34 +220,6 @@ def main() -> None:
     with files.whole(options.file) as file:
         json.dump(record, file)
         file.write("\n")
-
-
-LOOP_NAMES = [
-    "main",
-    "parse",
-    "read",
-    "write",
-    "open",
-    "close",
-    "get",
-    "set",
-    "find",
-    "walk",
-    "copy",
-    "move",
-    "load",
-    "save",
-    "split",
-    "join",
-    "sort",
-    "check",
-    "format",
-    "encode",
-    "decode",
-    "start",
-    "stop",
-    "update",
-]
 
 
 if __name__ == "__main__":

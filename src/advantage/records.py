@@ -36,5 +36,14 @@ def compile_times() -> dict[str, Any]:
     return _read("compile_times.json")
 
 
+def samples() -> dict[str, Any]:
+    """`temperatures`, `rules`, `penalties`: setting → parse rate, surprise and variety by beginning, lengths of copies.
+
+    `loops` holds the variety within single texts, `answers` the tokens drawn and kept for answers of each length.
+    Written by `benchmarks/samples.py`.
+    """
+    return _read("samples.json")
+
+
 def _read(name: str) -> dict[str, Any]:
     return json.loads((files("advantage") / "data" / name).read_text(encoding="utf-8"))
