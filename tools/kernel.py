@@ -5,6 +5,7 @@ import datetime
 import io
 import json
 import os
+import shutil
 import tempfile
 import threading
 from pathlib import Path
@@ -45,6 +46,9 @@ print(json.dumps({
 COLOURS = 64  # of a picture's palette: a quarter of the bytes, and no difference to be seen
 VISIBLE = 6, 0.01  # unless more than this share of the pixels is off by more of 255: bands in a colour bar
 CLOSE = 24  # of 255: a picture is the old one if no pixel differs by more; a changed label differs by 100 and more
+
+
+FIGURE = "application/vnd.advantage.figure+svg"  # a picture's words, from which Chinese figures are made
 
 
 class Failed(Exception):
@@ -117,6 +121,9 @@ def execute(sources: list[str], timeout: int = 1200) -> tuple[list[list[Notebook
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch) / "work"
         folder.mkdir()
+        startup = Path(scratch) / "ipython" / "profile_default" / "startup"  # IPython runs what lies there
+        startup.mkdir(parents=True)
+        shutil.copy(ROOT / "tools" / "figure.py", startup)
         try:
             with client.setup_kernel(cwd=str(folder), env=kernel_environment(Path(scratch))):
                 peak = peak_of_tree(client.km.provisioner.pid, stop)
@@ -179,7 +186,7 @@ def kept_outputs(old: list[NotebookNode], new: list[NotebookNode]) -> list[Noteb
     """A cell's new outputs, or the old ones where they say the same: printed text and data equal, pictures alike."""
 
     def said(output: NotebookNode) -> list:
-        pictures = {"image/png", "application/vnd.advantage.figure+svg"}
+        pictures = {"image/png", FIGURE}
         data = {kind: text for kind, text in output.get("data", {}).items() if kind not in pictures}
         return [output.output_type, output.get("name"), output.get("text"), data, set(output.get("data", {}))]
 

@@ -1,12 +1,12 @@
 """The rules that a translation keeps, each a function of the English and the Chinese that returns what is wrong.
 
-Formulas, inline code, the targets of links and numbers are those of the English. Digits stay Arabic digits; a magnitude
-may be written the Chinese way (`1.2 million` → `120 万`), number words (`three`) become Chinese numerals (`三`). A term
-of book/glossary.md appears as one of its Chinese forms.
+Formulas, inline code, the targets of links and numbers are those of the English. Digits stay digits; a magnitude may
+be written the Chinese way (`1.2 million` → `120 万`); a number word (`three`, `a tenth`, `twice`) may become digits. A
+term of book/glossary.md appears as one of its Chinese forms, and never as one of those that it excludes.
 
 Typography: one space between Chinese and a Latin word, number, formula or code; none beside full-width punctuation,
-none between two Chinese characters. Beside Chinese, punctuation is full-width (，。；：？！、（）“”《》……——). `**` and
-`*` stand directly around words, with punctuation outside, or CommonMark does not see them.
+none between two Chinese characters, none before %. Punctuation beside Chinese is full-width, as in `FULL`.
+`**` and `*` stand directly around words, with punctuation outside, or CommonMark does not see them.
 
 Where a rule is wrong about a message, the catalogue says so in a translator's comment, with the reason:
     # allow numbers: the English writes "a dozen"
@@ -15,13 +15,10 @@ Where a rule is wrong about a message, the catalogue says so in a translator's c
 import re
 from collections import Counter
 from collections.abc import Callable
-from decimal import Decimal
-from functools import cache
 
-import polib
-
-import translations
-from translations import CJK, MATHS, PARSER, ROOT, plain
+from chinese import glossary, numerals
+from chinese.text import CJK, MATHS, plain
+from markdown import PARSER
 
 Rule = Callable[[str, str], list[str]]
 RULES: dict[str, Rule] = {}
@@ -75,42 +72,25 @@ def links(english: str, chinese: str) -> list[str]:
     return _differences("link", targets(english), targets(chinese))
 
 
-MAGNITUDES = {
-    "thousand": 3,
-    "million": 6,
-    "billion": 9,
-    "trillion": 12,
-    "千": 3,
-    "万": 4,
-    "百万": 6,
-    "千万": 7,
-    "亿": 8,
-}
-MAGNITUDES |= {"十亿": 9, "百亿": 10, "千亿": 11, "万亿": 12}
-NUMBER = re.compile(
-    r"(\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
-    r"(?:[ -]?(thousand|million|billion|trillion|百万|千万|十亿|百亿|千亿|万亿|千|万|亿)(?![a-z]))?"
-)
-MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October"]
-MONTHS += ["November", "December"]
-
-
-def values(text: str) -> Counter:
-    """The numbers in a text's words, as values: thousands separators and magnitudes do not matter."""
-    text = re.sub(r"https?://\S+", " ", plain(text))
-    for month, name in enumerate(MONTHS, 1):
-        text = re.sub(rf"(?<=\d ){name}\b|\b{name}(?= \d)", str(month), text)
-    found = Counter()
-    for digits, magnitude in NUMBER.findall(text):
-        value = Decimal(digits.replace(",", "")) * 10 ** MAGNITUDES.get(magnitude, 0)
-        found[f"{value.normalize():f}"] += 1
-    return found
+@rule
+def places(english: str, chinese: str) -> list[str]:
+    """Each place for a value, as in "Last run: %s", is there, in the same order."""
+    pattern = r"%(?:\.\d)?[sdf]"
+    old, new = re.findall(pattern, english), re.findall(pattern, chinese)
+    return (
+        []
+        if old == new
+        else [f"places for values: {' '.join(new) or 'none'}; the English has {' '.join(old) or 'none'}"]
+    )
 
 
 @rule
 def numbers(english: str, chinese: str) -> list[str]:
-    """Each number is there, with the same value."""
-    return _differences("number", values(english), values(chinese))
+    """Each number is there, with the same value; what is added is a number that the English writes as a word."""
+    missing, added = numerals.differences(english, chinese)
+    return ([f"number missing: {', '.join(missing)}"] if missing else []) + (
+        [f"number added: {', '.join(added)}"] if added else []
+    )
 
 
 @rule
@@ -135,34 +115,61 @@ def marks(english: str, chinese: str) -> list[str]:
 # --- words -------------------------------------------------------------------------------------------------------
 
 
-@cache
-def glossary() -> list[tuple[re.Pattern, str, list[str]]]:
-    """(pattern, English term, Chinese forms) of book/glossary.md, long terms first.
-
-    A term with a remark in parentheses is for readers only: its word has other meanings.
-    """
-    found = []
-    page = ROOT / "book" / "glossary.md"
-    for row in re.findall(
-        r"(?m)^\| *([^|]+?) *\| *([^|]+?) *\|", page.read_text(encoding="utf-8") if page.exists() else ""
-    ):
-        english, chinese = row
-        if re.search(f"[{CJK}]|[A-Z]", chinese) and not re.search(r"\(|^English$|^-+$", english):
-            pattern = re.compile(rf"\b{re.escape(english)}(?:s|es)?\b", re.IGNORECASE)
-            found.append((pattern, english, [form.strip() for form in chinese.split("；")]))
-    return sorted(found, key=lambda term: -len(term[1]))
-
-
 @rule
 def terms(english: str, chinese: str) -> list[str]:
     """A term of the glossary is translated by one of its Chinese forms."""
-    wrong, text = [], plain(english, titles=False)
-    target = plain(chinese)
-    for pattern, term, forms in glossary():
-        text, times = pattern.subn(" ", text)
-        if times and not any(form.lower() in target.lower() for form in forms):
-            wrong.append(f"{term!r} is {' or '.join(forms)} in the glossary")
+    wrong, text, target = [], plain(english, titles=False), plain(chinese).lower()
+    for term in glossary.terms():
+        if not term.ambiguous:
+            text, times = term.pattern.subn(" ", text)
+            if times and not any(form.lower() in target for form in term.forms):
+                wrong.append(f"{term.english!r} is {' or '.join(term.forms)} in the glossary")
     return wrong
+
+
+@rule
+def excluded(english: str, chinese: str) -> list[str]:
+    """A term is not translated by a word that the glossary excludes for it."""
+    text, target, wrong = plain(english, titles=False), plain(chinese), []
+    for term in glossary.terms():
+        text, times = term.pattern.subn(" ", text)
+        wrong += [
+            f"{term.english!r} is {' or '.join(term.forms)} in the glossary, not {word}"
+            for word in term.never
+            if times and word in target
+        ]
+    return wrong
+
+
+@rule
+def authors(english: str, chinese: str) -> list[str]:
+    """Several authors are 等人."""
+    return ["et al. in Chinese is 等人"] if re.search(f"[{CJK}]", chinese) and "et al" in plain(chinese) else []
+
+
+@rule
+def reductions(english: str, chinese: str) -> list[str]:
+    """倍 is for what grows: a tenth of something is 十分之一 or 1/10."""
+    found = re.findall(r"[小少低短慢轻薄]了?[一二两三四五六七八九十百千万几数\d. ]+倍", plain(chinese, code="9"))
+    return [f"{what}: write 几分之一 (1/10) for a reduction" for what in found]
+
+
+@rule
+def misread(english: str, chinese: str) -> list[str]:
+    """Words that are read otherwise than they are meant."""
+    wrong = ["会计数 reads as 会计·数: write 会数数 or 计数" for _ in re.findall("会计数", chinese)]
+    if "多字节" in chinese and not re.search(r"multi-?byte", english, re.IGNORECASE):
+        wrong.append("多字节 means multi-byte: write 超过…个字节")
+    if re.search("[百千万]分之[一二三四五六七八九十]+[^，。；]*(?:奈特|比特)", chinese):
+        wrong.append("百分之一奈特 reads as a percentage: write 0.01 奈特")
+    return wrong
+
+
+@rule
+def exercises(english: str, chinese: str) -> list[str]:
+    """The lead of an exercise is followed by a full stop: **1. 手算**。"""
+    lead = re.match(r"\*\*\d+\. [^*]*\*\*(.?)", chinese)
+    return [f"after the lead stands {lead[1]!r}, not 。"] if lead and lead[1] != "。" else []
 
 
 @rule
@@ -189,6 +196,7 @@ BREACHES = {
     "no space between Chinese and Latin, number, code or formula": f"[{CJK}][{LATIN}]|[{LATIN}][{CJK}]",
     "a space between two Chinese characters": f"[{CJK}] +[{CJK}]",
     "a space beside full-width punctuation": f" [{FULL[:-2]}]|[{FULL[:-2]}] ",
+    "a space before %": "[\\dx] +%",
     "two spaces": "  ",
     "a full-width letter or digit": "[０-９Ａ-Ｚａ-ｚ]",
     "two marks in a row": "。。|，，|，。|。，|；。",
@@ -221,41 +229,10 @@ def ending(english: str, chinese: str) -> list[str]:
     return []
 
 
-# --- catalogues --------------------------------------------------------------------------------------------------
+# --- all of them -------------------------------------------------------------------------------------------------
 
 
-def breaches(english: str, chinese: str, allowed: str = "") -> list[str]:
-    """What is wrong with a translation; `allowed` is its translator's comment."""
+def breaches(english: str, chinese: str, allowed: str = "") -> list[tuple[str, str]]:
+    """(rule, what is wrong) of a translation; `allowed` is its translator's comment."""
     excused = set(re.findall(r"(?m)^allow (\w+): \S", allowed))
-    return [
-        f"{name}: {what}" for name, check in RULES.items() if name not in excused for what in check(english, chinese)
-    ]
-
-
-def problems(names: list[str] | None = None) -> list[str]:
-    """Everything that is wrong with the catalogues, or with those named: a line each."""
-    found = []
-    wanted = translations.messages()
-    for name, path in translations.files().items():
-        if names and name not in names:
-            continue
-        catalogue = polib.pofile(str(path))
-        there = {entry.msgid for entry in catalogue}
-        texts = [text for text, _ in wanted.get(name, [])]
-        found += [
-            f"{name}.po: not extracted, run make translations: {text!r}"
-            for text in dict.fromkeys(texts)
-            if text not in there
-        ]
-        for entry in catalogue:
-            at = f"{name}.po: {entry.msgid[:60]!r}"
-            if entry.obsolete or entry.msgid not in texts:
-                found.append(f"{at}: obsolete, run make translations")
-            elif entry.fuzzy:
-                found.append(f"{at}: fuzzy, its English was {entry.previous_msgid!r}")
-            elif not entry.msgstr.strip():
-                found.append(f"{at}: not translated")
-            else:
-                found += [f"{at}: {what}" for what in breaches(entry.msgid, entry.msgstr, entry.tcomment)]
-    found += [f"{name}.po: missing, run make translations" for name in wanted if name not in translations.files()]
-    return found
+    return [(name, what) for name, check in RULES.items() if name not in excused for what in check(english, chinese)]

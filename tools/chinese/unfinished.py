@@ -1,0 +1,21 @@
+"""What is still to be mended, page by page: the rules that its catalogue breaks. This list only shrinks.
+
+A test fails for a page that breaks another rule, and for a rule in this list that its page keeps.
+`python tools/chinese unfinished` takes out what is done.
+"""
+
+UNFINISHED: dict[str, set[str]] = {
+    "book/glossary": {"excluded", "terms"},
+    "book/index": {"excluded"},
+    "book/notation": {"excluded", "terms"},
+    "book/source-audit": {"excluded"},
+    "notebooks/models/attention": {"excluded", "figures", "glossed"},
+    "notebooks/models/gan-losses": {"excluded", "figures", "glossed"},
+    "notebooks/start/your-machine": {"excluded", "figures", "glossed"},
+    "notebooks/strategy/unit-economics": {"excluded", "glossed", "terms"},
+    "notebooks/textgen/corpus": {"excluded", "figures", "glossed", "misread"},
+    "notebooks/textgen/gpt": {"excluded", "figures", "glossed", "misread", "reductions"},
+    "notebooks/textgen/lstm": {"figures", "glossed"},
+    "notebooks/textgen/sampling": {"excluded", "figures", "glossed", "terms"},
+    "notebooks/textgen/training-well": {"excluded", "figures", "glossed", "misread", "terms"},
+}
