@@ -11,7 +11,7 @@ UNFINISHED: dict[str, set[str]] = {
     "book/source-audit": {"excluded"},
     "notebooks/models/attention": {"excluded", "figures", "glossed"},
     "notebooks/models/gan-losses": {"excluded", "figures", "glossed"},
-    "notebooks/start/your-machine": {"excluded", "figures", "glossed"},
+    "notebooks/start/your-machine": {"excluded", "glossed"},
     "notebooks/strategy/unit-economics": {"excluded", "glossed", "terms"},
     "notebooks/textgen/corpus": {"excluded", "figures", "glossed", "misread"},
     "notebooks/textgen/gpt": {"excluded", "figures", "glossed", "misread", "reductions"},
