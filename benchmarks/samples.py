@@ -4,8 +4,9 @@
 
 FOLDER is what `python -m advantage.textgen train --out` wrote; Inkwell's own model unless given. Each setting draws
 `rows` samples of 128 tokens after each of eight beginnings. The record holds a number for each beginning, so that the
-scatter between beginnings can be told from that between draws. Part `answers` continues one function: free draws, cut
-back to the last line with which they parse, beside `complete_python`; a row is (tokens drawn, tokens kept).
+scatter between beginnings can be told from that between draws. `people` holds one passage of each held-out file that
+has a function outside classes; there are no more than some tens. Part `answers` continues one function: free draws,
+cut back to the last line with which they parse, beside `complete_python`; a row is (tokens drawn, tokens kept).
 """
 
 import argparse
@@ -141,6 +142,21 @@ def loops(model, tokenizer, names: tuple[str, ...]) -> dict[str, list[float]]:
     return result
 
 
+def beams(model, tokenizer, length: int = 64) -> dict[str, list[tuple[float, float]]]:
+    """(log-probability in nats, share of distinct sequences of four tokens) of one text after each beginning."""
+    starts = [tokenizer.encode(beginning).tolist() for beginning in BEGINNINGS]
+    result: dict[str, list[tuple[float, float]]] = {}
+    for width in (1, 8):
+        found = [sampling.beam_search(model, start, length, beams=width)[0] for start in starts]
+        result[str(width)] = [(round(nats, 2), round(variety([row]), 4)) for row, nats in found]
+    drawn = [sampling.generate(model, [start], length, seed=2)[0] for start in starts]
+    bits = [surprise(model, tokenizer, before, [row]) for before, row in zip(BEGINNINGS, drawn)]
+    result["drawn"] = [
+        (round(-b * math.log(2) * length, 2), round(variety([row]), 4)) for b, row in zip(bits, drawn, strict=True)
+    ]
+    return result
+
+
 def answers(model, tokenizer, rows: int) -> dict[str, dict[str, list]]:
     """(tokens drawn, tokens kept) of each answer, free and constrained, for answers of each length."""
     passes = 0
@@ -213,6 +229,7 @@ def main() -> None:
         "penalties": {str(p): quality(200_000, temperature=0.7, repetition_penalty=p) for p in PENALTIES},
         "people": people(model, tokenizer, validation, 8 * options.rows),
         "loops": loops(model, tokenizer, NAMES),
+        "beams": beams(model, tokenizer),
         "answers": answers(model, tokenizer, 8 * options.rows),
     }
     settings = [one for part in ("temperatures", "rules", "penalties") for one in record[part].values()]
