@@ -55,7 +55,8 @@ def compile_times() -> dict[str, Any]:
 def samples() -> dict[str, Any]:
     """`temperatures`, `rules`, `penalties`: setting → parse rate, surprise and variety by beginning, lengths of copies.
 
-    `loops` holds the variety within single texts, `beams` what a search finds, `answers` the tokens drawn and kept for answers of each length.
+    `loops` holds the variety within single texts, `beams` what a search finds, `answers` the tokens drawn and kept for
+    answers of each length.
     Written by `benchmarks/samples.py`.
     """
     return _read("samples.json")
