@@ -22,8 +22,6 @@ CLOCKED = {  # asserts that still rest on a clock; the list only shrinks
     "notebooks/start/your-machine",
     "notebooks/textgen/sampling",
     "notebooks/textgen/training-well",  # its asserts are on recorded seconds
-    "tests/test_machine.py",
-    "tests/textgen/test_training.py",
 }
 chapter_of = cache(Chapter)
 
