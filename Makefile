@@ -24,17 +24,17 @@ install: .venv/installed  ## create .venv and install requirements.lock
 	@touch $@
 
 book: install  ## build both sites into _build/html and say where to open them
-	@$(RUN) tools/book.py
+	@$(RUN) tools/website
 
 serve: install  ## build, serve and rebuild on every change
-	@$(RUN) tools/book.py --serve
+	@$(RUN) tools/website --serve
 
 test: install  ## lint, unit tests, every notebook under nbval, strict site build, browser tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(PYTEST) tests --ignore tests/browser --ignore tests/test_site.py --ignore tests/test_standalone.py
 	$(PYTEST) --dist loadfile --nbval notebooks tests/test_standalone.py
-	$(RUN) tools/book.py --strict
+	$(RUN) tools/website --strict
 	$(PYTEST) tests/test_site.py tests/browser
 
 test-gpu: install  ## what gpu.yml runs: every test that knows a device, and every notebook, on CUDA
@@ -43,22 +43,25 @@ test-gpu: install  ## what gpu.yml runs: every test that knows a device, and eve
 	ADVANTAGE_RUN_TIMES=benchmarks/gpu.json $(RUN) -m pytest --quiet --nbval notebooks
 
 determinism: install  ## three runs of every notebook in shuffled order, without network, on a read-only checkout
-	@$(RUN) tests/determinism.py
+	@$(RUN) tools/determinism.py
 
 notebooks: install  ## execute the notebooks that are stale, keep both halves in step, update the catalogues' sources
-	@$(RUN) tools/notebooks.py
+	@$(RUN) tools/pairs.py
 
 translations: install  ## update book/locale from the English, and list what is to be translated
-	@$(RUN) tools/translations.py extract
+	@$(RUN) tools/chinese extract
 
 chapter: install  ## make chapter part=strategy name=pricing: a valid pair to start from
 	@$(RUN) tools/chapter.py $(part) $(name)
 
-repository: install  ## make repository url=https://github.com/you/course: write the address wherever it stands
-	@$(RUN) tools/repository.py $(url)
+repository:  ## make repository url=https://github.com/you/course: write the address wherever it stands
+	@old="$$(sed -n 's/^Repository = "\(.*\)"$$/\1/p' pyproject.toml)"; new='$(patsubst %.git,%,$(patsubst %/,%,$(value url)))'; \
+	printf '%s\n' "$$new" | grep -Eqx 'https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~-]+/[A-Za-z0-9._~-]+' \
+		|| { echo "url: got '$$new'; must be like https://github.com/owner/name"; exit 1; }; \
+	git grep -lzF "$$old" | OLD="$$old" NEW="$$new" xargs -0 perl -pi -e 's,\Q$$ENV{OLD}\E(?![\w-]),$$ENV{NEW},g'
 
-lighthouse: book  ## measure every chapter page (needs node and Chromium)
-	@$(RUN) tools/lighthouse.py
+lighthouse: book  ## measure some pages of both languages (needs node and Chromium)
+	npx --yes @lhci/cli autorun
 
 lock:  ## resolve requirements.lock anew, with the oldest Python that the course supports
 	rm -rf _build/lock && $(PYTHON) -m venv _build/lock

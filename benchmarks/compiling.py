@@ -4,7 +4,7 @@
 
 Plain and compiled steps (forward and backward) alternate; printed are the seconds of the first compiled step, the
 medians of the later ones, and the number of steps after which compiling has paid for itself. Needs a C++ compiler.
-With --record the figures are also written, as the package's data/compiling.json is.
+With --record the figures are also written, as the package's data/compile_times.json is.
 """
 
 import argparse
@@ -18,8 +18,8 @@ import torch
 from torch.nn import functional as F
 
 from advantage import ledger
-from advantage.textgen.__main__ import LONG, SHORT
-from advantage.textgen.models import GPT
+from advantage.textgen.gpt import GPT
+from advantage.textgen.presets import LONG, SHORT
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import torch
 
 from advantage.textgen import sampling
 from advantage.textgen.export import to_transformers
-from advantage.textgen.models import GPT
+from advantage.textgen.gpt import GPT
 
 TARGETS = {"ours, no cache": 5.0, "transformers": 1.5}
 

@@ -14,7 +14,7 @@ import statistics
 
 import numpy as np
 
-from advantage.textgen import corpus, inkwell, sampling, storage
+from advantage.textgen import corpus, inkwell, memorisation, parsing, sampling, storage
 
 PROMPT = "import os\nimport sys\n\n\ndef "
 
@@ -48,16 +48,16 @@ def main() -> None:
             settings["seed"] = 1 + begin
             free += sampling.complete(model, tokenizer, [PROMPT] * rows, options.tokens, **settings)
         whole = [(PROMPT + text)[: (PROMPT + text).rfind("\n") + 1] for text in free]
-        rate = np.mean([sampling.can_begin(text) for text in whole])
+        rate = np.mean([parsing.can_begin(text) for text in whole])
         handle, passes, kept, failed = model.register_forward_hook(count), 0, [], 0
         for i in range(options.samples):
             settings["seed"] = 10_000 * i
             try:
-                text = sampling.complete_python(model, tokenizer, PROMPT, options.tokens, **settings)
-            except sampling.NoContinuation:
+                text = parsing.complete_python(model, tokenizer, PROMPT, options.tokens, **settings)
+            except parsing.NoContinuation:
                 failed += 1
                 continue
-            assert sampling.parses(PROMPT + text)
+            assert parsing.parses(PROMPT + text)
             kept.append(len(tokenizer.encode(text)))
         handle.remove()
         print(
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def copied(texts: list[str], source: str) -> str:
-    lengths = [len(passage) for passage in sampling.longest_verbatim(texts, source)]
+    lengths = [len(passage) for passage in memorisation.longest_verbatim(texts, source)]
     return f"longest copy: median {statistics.median(lengths):.0f}, maximum {max(lengths)} characters"
 
 

@@ -6,7 +6,7 @@ Each round runs the reference to its end; then the command with a budget of `sha
 with all of them. Budgets come from the clock alone: the validation split decides nothing. Printed are losses, seconds
 from process start to end (a run's only checkpoint that counts is its last), peak resident memory, and the ratios:
 targets are a loss of 1.88 in 1/6 of the reference's seconds, and 1.58 in all of them. Last comes the memory of training
-at the reference's size. With --record the figures are also written, as the package's data/training.json is.
+at the reference's size. With --record the figures are also written, as the package's data/training_runs.json is.
 """
 
 import argparse

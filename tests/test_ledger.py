@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,13 +71,17 @@ def test_an_unknown_name_is_answered_with_those_that_exist(look):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("", 1.0, "s"), "name: got ''"),
-        ((None, 1.0, "s"), "name: got None"),
-        (("a", 1.0, "  "), "unit: got '  '"),
-        (("a", float("nan"), "s"), "value: got nan for 'a'"),
-        (("a", float("inf"), "s"), "value: got inf for 'a'"),
-        (("a", "fast", "s"), "value: got 'fast' for 'a'"),
-        (("a", None, "s"), "value: got None for 'a'"),
+        (("", 1.0, "s"), r"^name: ''"),
+        ((None, 1.0, "s"), r"^name: None"),
+        (("a", 1.0, "  "), r"^unit: '  '"),
+        (("a", float("nan"), "s"), r"^value\[0\]: nan"),
+        (("a", float("inf"), "s"), r"^value\[0\]: inf"),
+        (("a", "fast", "s"), r"^value\[0\]: 'fast'"),
+        (("a", True, "s"), r"^value"),
+        (("a", 1.0, "s", ""), r"^device: ''"),
+        (("a", 1.0, "s", "cpu", 0), r"^repeats: 0"),
+        (("a", 1.0, "s", "cpu", 2.0), r"^repeats: 2.0"),
+        (("a", None, "s"), r"^value\[0\]: None"),
     ],
 )
 def test_bad_input_is_named_and_nothing_is_written(arguments, message, place):
@@ -86,7 +91,19 @@ def test_bad_input_is_named_and_nothing_is_written(arguments, message, place):
 
 
 @pytest.mark.parametrize(
-    "damage", ["", "{", "[]", "null", '{"a": 1}', '{"a": {"value": 1}}', '{"a": {"colour": 1}}', b"\xff\xfe"]
+    "damage",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"a": 1}',
+        '{"a": {"value": 1}}',
+        '{"a": {"colour": 1}}',
+        b"\xff\xfe",
+        '{"a": {"value": NaN, "unit": "s", "machine": "m", "device": "cpu", "date": "2026-01-01"}}',
+        '{"a": {"value": "1", "unit": "s", "machine": "m", "device": "cpu", "date": "2026-01-01", "earlier": 3}}',
+    ],
 )
 def test_a_damaged_file_is_set_aside_and_the_reference_serves(damage, place):
     place.parent.mkdir()
@@ -110,7 +127,7 @@ def test_a_file_that_cannot_be_written_costs_a_warning(tmp_path, monkeypatch):
     assert not ledger.read(NAME).own  # reading goes on as well
 
 
-@pytest.mark.parametrize("failing", ["json.dump", "os.replace"])
+@pytest.mark.parametrize("failing", ["json.dumps", "os.replace"])
 def test_an_interruption_leaves_the_file_as_it_was(failing, place, monkeypatch):
     ledger.record("a", 1.0, "s")
     before = place.read_bytes()
@@ -119,11 +136,11 @@ def test_an_interruption_leaves_the_file_as_it_was(failing, place, monkeypatch):
         raise KeyboardInterrupt
 
     module, function = failing.split(".")
-    monkeypatch.setattr(getattr(ledger, module), function, interrupted)
+    monkeypatch.setattr(sys.modules[module], function, interrupted)
     with pytest.raises(KeyboardInterrupt):
         ledger.record("a", 2.0, "s")
     assert place.read_bytes() == before
-    assert [file.name for file in place.parent.iterdir()] == ["ledger.json"], "the temporary file is gone"
+    assert sorted(os.listdir(place.parent)) == ["ledger.json", "ledger.json.lock"], "the temporary file is gone"
 
 
 def test_adopting_makes_your_own_entries_the_reference_and_keeps_the_others(tmp_path):
@@ -152,6 +169,7 @@ def test_the_command_refuses_what_it_does_not_know():
         ("win32", {}, "~/AppData/Local/advantage/ledger.json"),
         ("win32", {"LOCALAPPDATA": "/local"}, "/local/advantage/ledger.json"),
         ("linux", {"ADVANTAGE_LEDGER": "/mine.json"}, "/mine.json"),
+        ("linux", {"ADVANTAGE_LEDGER": "~/mine.json"}, "~/mine.json"),
     ],
 )
 def test_each_system_keeps_it_where_its_user_data_are(system, variables, expected, monkeypatch):
@@ -161,3 +179,54 @@ def test_each_system_keeps_it_where_its_user_data_are(system, variables, expecte
         monkeypatch.setenv(variable, value)
     monkeypatch.setattr(sys, "platform", system)
     assert ledger.location() == Path(os.path.expanduser(expected))
+
+
+def test_measuring_again_keeps_what_was_measured_before(place):
+    for value in (1.0, 2.0, 3.0):
+        ledger.record("a", value, "s", repeats=4)
+    assert [entry.value for entry in ledger.history("a")] == [1.0, 2.0, 3.0]
+    assert ledger.read("a") == ledger.history("a")[-1]
+    assert ledger.history("a")[0].repeats == 4
+    assert ledger.history("b") == []
+    assert ledger.adopt(place.with_name("reference.json")) == ["a"]
+    assert "earlier" not in json.loads(place.with_name("reference.json").read_text(encoding="utf-8"))["a"]
+
+
+def test_an_entry_says_with_what_it_was_measured(monkeypatch):
+    """Reference: torch.get_num_threads, and the flags of two processors as Linux lists them."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    for key, flags, expected in [
+        ("flags", "fpu avx2 avx512f avx512_bf16 amx_tile amx_bf16", "AVX2, AVX-512, AVX512-BF16, AMX, AMX-BF16"),
+        ("Features", "fp asimd bf16 sve2", "NEON, BF16"),
+        ("flags", "fpu", None),
+        ("bogomips", "2", None),
+    ]:
+        monkeypatch.setattr(Path, "read_text", lambda *_, k=key, f=flags, **__: f"processor : 0\n{k}\t\t: {f}\n")
+        assert ledger.units() == expected
+    monkeypatch.undo()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    assert ledger.record("a", 1.0, "s").threads == 7
+
+
+def test_a_field_of_a_later_version_is_kept(place):
+    fields = {"value": 1, "unit": "s", "machine": "m", "device": "cpu", "date": "2026-01-01", "colour": "red"}
+    place.parent.mkdir()
+    place.write_text(json.dumps({"a": fields, "b": fields}), encoding="utf-8")
+    assert ledger.read("a").value == 1
+    ledger.record("a", 2.0, "s")
+    rows = json.loads(place.read_text(encoding="utf-8"))
+    assert rows["b"] == fields
+    assert rows["a"]["earlier"] == [fields]
+
+
+def test_nobody_who_writes_at_the_same_time_loses_anything(place):
+    """Reference: two processes of two threads, with twenty measurements each."""
+    code = (
+        "import sys, threading; from advantage import ledger\n"
+        "def write(n): [ledger.record(f'{sys.argv[1]}.{n}.{i}', i, 's') for i in range(20)]\n"
+        "threads = [threading.Thread(target=write, args=(n,)) for n in range(2)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code, name]) for name in "ab"]
+    assert [process.wait() for process in running] == [0, 0]
+    assert len(json.loads(place.read_text(encoding="utf-8"))) == 80

@@ -32,9 +32,25 @@ def test_speeds_are_those_of_a_computer(dtype):
     assert 0.05 < machine.memory_gbytes_per_second(16, budget=0.02) < 1e5
 
 
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", torch.device("cuda"), torch.device("cuda", 1), "mps", "xpu:0"])
+def test_an_accelerator_is_waited_for_after_each_call(device, monkeypatch):
+    """Reference: one synchronisation for each call, of that device."""
+    calls, waits = [], []
+    place = torch.device(device)
+    monkeypatch.setattr(getattr(torch, place.type), "synchronize", lambda *of: waits.append((len(calls), *of)))
+    machine.best_seconds(lambda: calls.append(1), device, budget=1e-9)
+    of = (place,) if place.index is not None else ()
+    assert waits == [(n, *of) for n in range(1, len(calls) + 1)]
+
+
 @pytest.mark.parametrize(
     ("call", "name"),
     [
+        (lambda: machine.best_seconds(lambda: None, budget=float("nan")), "budget"),
+        (lambda: machine.best_seconds(lambda: None, "gpu"), "device"),
+        (lambda: machine.best_seconds(lambda: None, None), "device"),
+        (lambda: machine.best_seconds(lambda: None, "meta"), "device"),
+        (lambda: machine.matmul_gflops(2.5), "n"),
         (lambda: machine.best_seconds(lambda: None, budget=0), "budget"),
         (lambda: machine.matmul_gflops(0), "n"),
         (lambda: machine.memory_gbytes_per_second(0), "megabytes"),

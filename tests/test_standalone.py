@@ -6,6 +6,7 @@ says so), so that one run shows both: that no chapter needs the checkout, and th
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,23 +18,23 @@ import pytest
 from filelock import FileLock
 
 import chapter as new_chapter
-import notebooks
-import translations
+import pairs
+from chinese import edition
 
 ROOT = Path(__file__).resolve().parents[1]
-PAIRS = notebooks.find_pairs([])
+PAIRS = pairs.find([])
 WINDOWS = os.name == "nt"
 
 # Runs in the new environment: executes the notebook in a kernel there, which also says where `advantage` came from.
 RUN = """
 import json, sys
-import nbformat, notebooks
+import nbformat, halves, kernel
 source, target = sys.argv[1:]
 read = nbformat.read(source, as_version=4)
 read.cells.append(nbformat.v4.new_code_cell("import advantage\\nprint(advantage.__file__)"))
 try:
-    outputs, record = notebooks.execute(read)
-except notebooks.Failed as error:
+    outputs, record = kernel.execute(halves.sources(read))
+except kernel.Failed as error:
     sys.exit(str(error))
 with open(target, "w", encoding="utf-8") as file:
     json.dump({"outputs": outputs, "record": record}, file)
@@ -114,7 +115,7 @@ def installed(shared, wheel):
 @pytest.fixture(scope="session")
 def chinese(shared):
     """The Chinese notebooks as the publish job generates them; what is not translated yet is English."""
-    return once(shared, "chinese", translations.translate)
+    return once(shared, "chinese", edition.translate)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -152,7 +153,7 @@ def comparable(outputs: list) -> list:
         if output["output_type"] == "stream":
             said.append("".join(output["text"]))
         else:
-            said.append({kind: text for kind, text in output["data"].items() if not kind.startswith("image/")})
+            said.append({kind: text for kind, text in output["data"].items() if not re.search("^image/|svg$", kind)})
     return said
 
 
@@ -166,7 +167,7 @@ def test_the_wheel_has_every_file_of_the_package(wheel):
     assert packed == wanted
 
 
-@pytest.mark.parametrize("md", PAIRS, ids=notebooks.name)
+@pytest.mark.parametrize("md", PAIRS, ids=pairs.name)
 def test_chinese_code_equals_the_english(md, chinese):
     """DESIGN §4, "one code": cells differ in their prose, and in strings that a reader reads."""
     english = nbformat.read(md.with_suffix(".ipynb"), as_version=4)
@@ -177,17 +178,17 @@ def test_chinese_code_equals_the_english(md, chinese):
             assert theirs.source == ours.source
 
 
-@pytest.mark.parametrize("md", PAIRS, ids=notebooks.name)
+@pytest.mark.parametrize("md", PAIRS, ids=pairs.name)
 def test_a_notebook_runs_alone(md, chinese, installed, tmp_path):
     """Issue 2, §2: the wheel in an empty environment, the notebook in an empty folder; outputs as committed."""
     english = nbformat.read(md.with_suffix(".ipynb"), as_version=4)
     translated = chinese / md.relative_to(ROOT).with_suffix(".ipynb")
     ran = execute(installed, translated, tmp_path)
-    *outputs, (_, where) = ran["outputs"]
+    *outputs, where = ran["outputs"]
     assert Path(where[0]["text"].strip()).is_relative_to(installed.parents[1])
     cells = [cell for cell in english.cells if cell.cell_type == "code"]
     sources = [cell.source for cell in nbformat.read(translated, as_version=4).cells if cell.cell_type == "code"]
-    for cell, source, (_, now) in zip(cells, sources, outputs, strict=True):
+    for cell, source, now in zip(cells, sources, outputs, strict=True):
         if "nbval-ignore-output" not in cell.metadata.get("tags", []) and source == cell.source:
             assert comparable(now) == comparable(cell.outputs), cell.source
 
@@ -201,15 +202,14 @@ def test_the_first_cell_installs_the_package_on_colab(part, tmp_path):
     missing = subprocess.run([python, "-c", "import advantage"], capture_output=True, text=True, cwd=tmp_path)
     assert "No module named 'advantage'" in missing.stderr
     notebook = tmp_path / "first.ipynb"
-    nbformat.write(
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(new_chapter.first_cell(part, address))]), notebook
-    )
+    first = new_chapter.first_cell(ROOT / "notebooks" / part / "corpus.md", address)
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(first)]), notebook)
     settings = {f"url.{ROOT.as_uri()}.insteadOf": address, "safe.directory": "*"}
     git = {"GIT_CONFIG_COUNT": str(len(settings)), "GIT_CONFIG_NOSYSTEM": "1"}
     for number, (key, value) in enumerate(settings.items()):
         git |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     pip = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     ran = execute(python, notebook, tmp_path, **git, **pip, PIP_ROOT_USER_ACTION="ignore")
-    (_, first), (_, where) = ran["outputs"]
+    first, where = ran["outputs"]
     assert "Expected run time" in "".join(output["text"] for output in first)
     assert Path(where[0]["text"].strip()).is_relative_to(tmp_path / "environment")

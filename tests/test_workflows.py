@@ -50,7 +50,7 @@ def test_every_step_says_what_make_has():
         text = path.read_text(encoding="utf-8")
         for target in re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)\b", text):
             assert re.search(rf"(?m)^{target}:", makefile), f"{path.name}: make {target}"
-        for tool in re.findall(r"\b((?:tools|tests)/\w+\.py)\b", text):
+        for tool in re.findall(r"\b((?:tools|tests)/[\w/]+(?:\.py)?)(?!\w)", text):
             assert (ROOT / tool).exists(), f"{path.name}: {tool}"
 
 

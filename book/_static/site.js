@@ -75,7 +75,7 @@
   }
 
   // Search: Pagefind is loaded when the dialogue first opens, and the index in the pieces that a query needs.
-  // In the index each Chinese character is a word of its own (tools/book.py): 注意力 is asked for as the phrase "注 意 力".
+  // In the index each Chinese character is a word of its own (tools/website/assemble.py): 注意力 is asked for as the phrase "注 意 力".
   const chinese = "[\\u3400-\\u4dbf\\u4e00-\\u9fff]";
   const apart = (text) => text.replace(new RegExp(`(${chinese})(?=${chinese})`, "g"), "$1 ");
   const together = (text) => text

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-import serving
+from website import server
 
 SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
 PAGES = sorted(p.relative_to(SITE).as_posix() for p in SITE.rglob("*.html") if p.name != "404.html")
@@ -38,7 +38,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def address() -> str:
     if not PAGES:
         pytest.fail("there is no site: run `make book`")
-    return serving.start(SITE)
+    return server.start(SITE)
 
 
 @pytest.fixture(scope="session")

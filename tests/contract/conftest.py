@@ -6,10 +6,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat import NotebookNode
+from rules import ROOT, Chapter
 
 import chapter as new_chapter
-import notebooks
-from rules import ROOT, Chapter
+import halves
+import stale
 
 PADDING = "\n".join(["This sentence stands for the argument of a chapter, said in plain words."] * 120)
 TABLE = "\n\n| choice | factor |\n|---|---|\n| as it is | 1 |\n"
@@ -41,8 +42,7 @@ class Broken(Chapter):
         return self.halves[1]
 
     def write(self) -> "Broken":
-        """Put both halves on disk, for rules that read the files."""
-        self.md.write_text(notebooks.text_of(self.text), encoding="utf-8")
+        """Put the executed half on disk, for rules that read the files."""
         nbformat.write(self.notebook, self.md.with_suffix(".ipynb"))
         return self
 
@@ -61,17 +61,16 @@ def example(tmp_path: Path) -> Broken:
     for folder in ("book", "notebooks/models", "notebooks/strategy"):
         (tmp_path / folder).mkdir(parents=True)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\nparts:\n", encoding="utf-8")
+    (tmp_path / "_toc.yml").write_text("- file: notebooks/models/example\n", encoding="utf-8")
     (tmp_path / "book" / "references.bib").write_text(BIBLIOGRAPHY, encoding="utf-8")
     (tmp_path / "book" / "notation.md").write_text("# Notation\n\n## The heads\n", encoding="utf-8")
     md = new_chapter.create("models", "example", tmp_path)
     source = md.read_text(encoding="utf-8").replace("Show a failure", f"{PADDING}{TABLE * 4}\nShow a failure")
     md.write_text(source, encoding="utf-8")
     made = Broken(md, tmp_path)
-    text = notebooks.read_text(md)
-    code = [cell for cell in text.cells if cell.cell_type == "code"]
+    text = halves.read_text(md)
     record = {
-        "code_sha256": notebooks.code_sha256(text),
+        "code_sha256": stale.code_sha256(halves.sources(text)),
         "seconds": 3.0,
         "peak_memory_mb": 280,
         "device": "CPU, 2 cores",
@@ -79,6 +78,6 @@ def example(tmp_path: Path) -> Broken:
         "torch": "2.13.0",
         "date": "2026-11-23",
     }
-    executed = notebooks.assemble(text, [(n, outputs_of(cell)) for n, cell in enumerate(code, 1)], record)
+    executed = halves.assemble(text, [outputs_of(cell) for cell in halves.code_of(text)], record)
     made.halves = (text, executed)
     return made.write()

@@ -23,7 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "src")]
 
 import chapter as new_chapter  # noqa: E402
-import notebooks  # noqa: E402
+import halves  # noqa: E402
+import pairs  # noqa: E402
+import parts  # noqa: E402
+import stale  # noqa: E402
 from advantage import quizzes  # noqa: E402
 
 BEFORE = ["What you will be able to do", "Predict"]
@@ -62,7 +65,7 @@ class Chapter:
 
     @cached_property
     def text(self) -> NotebookNode:
-        return notebooks.read_text(self.md)
+        return halves.read_text(self.md)
 
     @cached_property
     def notebook(self) -> NotebookNode:
@@ -264,15 +267,15 @@ def rule(function: Rule) -> Rule:
 @rule
 def header(chapter: Chapter) -> list[str]:
     """The .md half begins with the one header that all have."""
-    if chapter.md.read_text(encoding="utf-8").startswith(notebooks.HEADER):
+    if chapter.md.read_text(encoding="utf-8").startswith(halves.HEADER):
         return []
-    return ["the .md half does not begin with the header of tools/notebooks.py (`make chapter` shows it)"]
+    return ["the .md half does not begin with the header of tools/halves.py (`make chapter` shows it)"]
 
 
 @rule
 def in_step(chapter: Chapter) -> list[str]:
     """Both halves say the same, and the code that ran is the code of today."""
-    problem = notebooks.check(chapter.md)
+    problem = pairs.check(chapter.md)
     return [f"{problem}: run make notebooks"] if problem else []
 
 
@@ -280,7 +283,7 @@ def in_step(chapter: Chapter) -> list[str]:
 def executed(chapter: Chapter) -> list[str]:
     """Every code cell ran once and in order."""
     counts = [cell.execution_count for cell in chapter.code]
-    return [] if notebooks.is_executed(chapter.notebook) else [f"execution counts are {counts}"]
+    return [] if halves.is_executed(chapter.notebook) else [f"execution counts are {counts}"]
 
 
 @rule
@@ -302,10 +305,10 @@ def caps(chapter: Chapter) -> list[str]:
     if missing:
         return [f"the run's record lacks {', '.join(sorted(missing))}: run make notebooks"]
     wrong = []
-    if record["seconds"] > notebooks.limit(chapter.md):
-        wrong.append(f"took {record['seconds']} s; {chapter.part} has {notebooks.limit(chapter.md)} s")
-    if record["peak_memory_mb"] > notebooks.MEMORY_MB:
-        wrong.append(f"took {record['peak_memory_mb']} MB of memory; the limit is {notebooks.MEMORY_MB} MB")
+    if record["seconds"] > parts.limit(chapter.md):
+        wrong.append(f"took {record['seconds']} s; {chapter.part} has {parts.limit(chapter.md)} s")
+    if record["peak_memory_mb"] > parts.MEMORY_MB:
+        wrong.append(f"took {record['peak_memory_mb']} MB of memory; the limit is {parts.MEMORY_MB} MB")
     if not record["device"].startswith("CPU"):
         wrong.append(f"was executed on {record['device']}; committed outputs come from a CPU")
     return wrong
@@ -314,7 +317,7 @@ def caps(chapter: Chapter) -> list[str]:
 @rule
 def first_cell(chapter: Chapter) -> list[str]:
     """The first code cell is the one of CONTRIBUTING.md, with the address of pyproject.toml and the part's seconds."""
-    expected = new_chapter.first_cell(chapter.part, new_chapter.address(chapter.root))
+    expected = new_chapter.first_cell(chapter.md, new_chapter.address(chapter.root))
     if not chapter.code or chapter.code[0].source != expected:
         return [f"the first code cell is not exactly:\n{expected}"]
     return [] if tags(chapter.code[0]) == ["nbval-ignore-output"] else ["its first cell is not nbval-ignore-output"]
@@ -478,15 +481,15 @@ def solution_text(chapter: Chapter) -> list[str]:
     for cell in chapter.code:
         calls = [
             node
-            for node in ast.walk(ast.parse(notebooks.python_source(cell.source)))
+            for node in ast.walk(ast.parse(stale.python_source(cell.source)))
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Markdown"
         ]
         if not calls or "hide-cell" not in tags(cell):
             continue
-        last = ast.parse(notebooks.python_source(cell.source)).body[-1]
+        last = ast.parse(stale.python_source(cell.source)).body[-1]
         literal = len(calls[0].args) == 1 and isinstance(calls[0].args[0], ast.Constant)
         good = len(calls) == 1 and isinstance(last, ast.Expr) and ast.dump(last.value) == ast.dump(calls[0]) and literal
-        if not good or not re.search(r'Markdown\(r"""', cell.source):
+        if not good or not re.search(r'Markdown\(\s*r"""', cell.source):
             wrong.append(f'{where(chapter, cell)}: the text is not one Markdown(r"""…""") at the end')
     return wrong
 
@@ -496,7 +499,7 @@ def quiz(chapter: Chapter) -> list[str]:
     """One quiz, in Check yourself: literals without formulas, three or more answers a question, one of them right."""
     found = []
     for cell in chapter.code:
-        for node in ast.walk(ast.parse(notebooks.python_source(cell.source))):
+        for node in ast.walk(ast.parse(stale.python_source(cell.source))):
             name = getattr(getattr(node, "func", None), "attr", getattr(getattr(node, "func", None), "id", ""))
             if isinstance(node, ast.Call) and name == "quiz":
                 found.append((cell, node))
@@ -574,7 +577,7 @@ def described_figures(chapter: Chapter) -> list[str]:
 
 def _has_band(source: str) -> bool:
     """Whether code asserts a band: an order (<, >) or a call named …close within an assert, or assert_close itself."""
-    for node in ast.walk(ast.parse(notebooks.python_source(source))):
+    for node in ast.walk(ast.parse(stale.python_source(source))):
         named = getattr(getattr(node, "func", None), "attr", getattr(getattr(node, "func", None), "id", ""))
         if isinstance(node, ast.Call) and named in {"assert_close", "assert_allclose", "assert_array_less"}:
             return True
@@ -609,7 +612,7 @@ def nothing_skipped(chapter: Chapter) -> list[str]:
     for half in (chapter.text, chapter.notebook):
         for cell in half.cells:
             unknown = set(tags(cell)) - TAGS
-            keys = set(cell.metadata) - set(notebooks.KEPT)
+            keys = set(cell.metadata) - set(halves.KEPT)
             if unknown or keys:
                 wrong.append(f"{first_line(cell.source)!r}: {', '.join(sorted(unknown | keys))} is not used here")
             if cell.cell_type == "code" and re.search(r"(?i)#\s*(NBVAL_|PYTEST_VALIDATE)", cell.source):
@@ -706,7 +709,7 @@ def unshown_numbers(chapter: Chapter) -> list[str]:
     shown = " ".join(cell.source for cell in chapter.code)
     for cell in chapter.code:
         for output in cell.outputs:
-            data = {kind: text for kind, text in output.get("data", {}).items() if not kind.startswith("image/")}
+            data = {kind: text for kind, text in output.get("data", {}).items() if not re.search("^image/|svg$", kind)}
             shown += " ".join(["", output.get("text", ""), *map(str, data.values())])
     number = re.compile(r"(?<![\w.,])\d[\d,.]*\d(?![\w])")
     known = {found.replace(",", "") for found in number.findall(shown)}
@@ -725,10 +728,10 @@ def unshown_numbers(chapter: Chapter) -> list[str]:
 def main(argv: list[str]) -> int:
     found = False
     check = unshown_numbers if "--numbers" in argv else problems
-    for md in notebooks.find_pairs([Path(path) for path in argv if path != "--numbers"]):
+    for md in pairs.find([Path(path) for path in argv if path != "--numbers"]):
         for problem in check(Chapter(md)):
             found = True
-            print(f"{notebooks.name(md)}: {problem}")
+            print(f"{pairs.name(md)}: {problem}")
     return int(found)
 
 

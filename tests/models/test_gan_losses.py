@@ -1,14 +1,19 @@
 """The GAN losses: values that four libraries published, closed forms, and logits from −10,000 to 10,000."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
+from advantage.models.attention import MultiHeadAttention
 from advantage.models.gan_losses import (
     GAN_LOSSES,
     gradient_penalty,
@@ -283,8 +288,6 @@ def test_a_flat_discriminator():
     close(penalty, 1.0)
     (gradient,) = torch.autograd.grad(penalty, w)
     assert gradient.isfinite().all()
-    bias = torch.ones(1, requires_grad=True)  # depends on its parameters, not on x
-    close(gradient_penalty(lambda x: bias.expand(len(x)), real, fake), 1.0)
 
 
 def test_penalties_are_the_discriminators_alone():
@@ -375,6 +378,224 @@ def test_the_best_discriminator_is_a_probability(densities):
     close(optimal_discriminator(q, q), torch.full_like(q, 0.5))
 
 
+def test_the_best_discriminator_of_large_and_small_densities():
+    """Reference: arithmetic: p / (p + q) depends on p / q alone, whether p + q overflows, underflows or neither."""
+    for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16):
+        limits = torch.finfo(dtype)
+        for size in (limits.max, limits.max / 1.5, 1.0, limits.tiny, limits.smallest_normal):
+            p = tensor([size, size / 3, 0.0, size], dtype=dtype)
+            best = optimal_discriminator(p, tensor([size, size, size, 0.0], dtype=dtype))
+            torch.testing.assert_close(best, tensor([0.5, 0.25, 0.0, 1.0], dtype=dtype), rtol=0.02, atol=0)
+            assert best[0] == 0.5
+    p, q = torch.rand(2, 5, **double, requires_grad=True)
+    assert torch.autograd.gradcheck(optimal_discriminator, (p, q))
+
+
+def test_points_between_samples_far_apart():
+    """Reference: arithmetic: between −60,000 and 60,000 of float16 lie finite points, where real − fake is infinite."""
+    far = torch.full((8, 1), 6e4, dtype=torch.float16)
+    close(gradient_penalty(lambda x: 3 * x, far, -far), 4.0, 1e-6)
+
+
+def test_no_points():
+    """Reference: PyTorch: a function of each point gives an empty tensor for none; a mean of nothing is refused."""
+    none = torch.zeros(0, 3)
+    assert optimal_discriminator(none, none).shape == (0, 3)
+    assert optimal_logits(none, none).shape == (0, 3)
+
+
+# Where values cannot be looked at, and where the graph is another's
+
+
+def small_discriminator(first, second):
+    return lambda x: torch.tanh(x @ first) @ second
+
+
+WEIGHTS = torch.randn(3, 6, **double), torch.randn(6, 1, **double)
+SAMPLES = torch.randn(2, 4, 3, **double)
+
+
+def through_gradient_penalty(first, second, real=SAMPLES[0]):
+    return gradient_penalty(small_discriminator(first, second), real, real)  # x̂ is known: both ends are one point
+
+
+def through_r1(first, second, real=SAMPLES[0]):
+    return r1_penalty(small_discriminator(first, second), real)
+
+
+def by_autograd(function, *arguments):
+    leaves = [argument.clone().requires_grad_() for argument in arguments]
+    return torch.autograd.grad(function(*leaves), leaves)
+
+
+@pytest.mark.parametrize("penalty", [through_gradient_penalty, through_r1])
+def test_penalties_within_torch_func(penalty):
+    """Reference: the same gradients by torch.autograd, which gradcheck holds; a loop in place of vmap."""
+    expected = by_autograd(penalty, *WEIGHTS)
+    for ours, theirs in zip(torch.func.grad(penalty, argnums=(0, 1))(*WEIGHTS), expected):
+        close(ours, theirs)
+    many = torch.randn(5, 4, 3, **double)
+    in_turn = torch.stack([penalty(*WEIGHTS, real) for real in many])
+    vmap = torch.func.vmap(penalty, in_dims=(None, None, 0), randomness="different")
+    close(vmap(*WEIGHTS, many), in_turn)
+    each = torch.func.vmap(torch.func.grad(penalty), in_dims=(None, None, 0), randomness="different")
+    for ours, real in zip(each(*WEIGHTS, many), many):
+        close(ours, by_autograd(lambda first, real=real: penalty(first, WEIGHTS[1], real), WEIGHTS[0])[0])
+    close(torch.func.jacrev(penalty)(*WEIGHTS), expected[0])
+    jacobian = torch.func.jacrev(penalty, argnums=1)
+    hessian = torch.func.jacfwd(jacobian, argnums=1, randomness="different")(*WEIGHTS).reshape(6, 6)
+    close(hessian, torch.autograd.functional.hessian(lambda w: penalty(WEIGHTS[0], w), WEIGHTS[1]).reshape(6, 6), 1e-9)
+
+
+@pytest.mark.parametrize("penalty", [through_gradient_penalty, through_r1])
+def test_penalties_under_inference_mode(penalty):
+    """Reference: the same value outside: reporting a penalty needs the inner derivative alone."""
+    expected = penalty(*WEIGHTS)
+    with torch.inference_mode():
+        close(penalty(*WEIGHTS, SAMPLES[0] + 0), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_losses_within_vmap(name):
+    """Reference: the same losses and gradients in a loop."""
+    real, fake = torch.randn(2, 5, 3, **double)
+    discriminator_loss, generator_loss = GAN_LOSSES[name]
+    close(torch.func.vmap(discriminator_loss)(real, fake), torch.stack(list(map(discriminator_loss, real, fake))))
+    each = torch.func.vmap(torch.func.grad(generator_loss))(fake)
+    close(each, torch.stack([by_autograd(generator_loss, f)[0] for f in fake]))
+    close(torch.func.vmap(optimal_discriminator)(real.exp(), fake.exp()), torch.sigmoid(real - fake))
+    close(torch.func.vmap(optimal_logits)(real, fake), real - fake)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_losses_compile_whole(name):
+    """Reference: eager mode; with fullgraph=True torch.compile refuses any look at a value."""
+    torch.compiler.reset()
+    real, fake = torch.randn(2, 5, 3, **double, requires_grad=True)
+    for loss, arguments in zip(GAN_LOSSES[name], ((real, fake), (fake,))):
+        compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+        close(compiled(*arguments), loss(*arguments))
+        for ours, theirs in zip(by_autograd(compiled, *arguments), by_autograd(loss, *arguments)):
+            close(ours, theirs)
+    best = torch.compile(optimal_discriminator, fullgraph=True, backend="aot_eager")
+    close(best(real.exp(), fake.exp()), torch.sigmoid(real - fake))
+
+
+@pytest.mark.parametrize("penalty", [through_gradient_penalty, through_r1])
+def test_penalties_compile_whole(penalty):
+    """Reference: eager mode, value and gradient."""
+    torch.compiler.reset()
+    compiled = torch.compile(penalty, fullgraph=True, backend="aot_eager")
+    close(compiled(*WEIGHTS), penalty(*WEIGHTS))
+    for ours, theirs in zip(by_autograd(compiled, *WEIGHTS), by_autograd(penalty, *WEIGHTS)):
+        close(ours, theirs)
+
+
+def everything(device):
+    """One step of both players with every loss and both penalties, in 32 and 16 bits."""
+    for dtype in (torch.float32, torch.float16, torch.bfloat16):
+        like = {"device": device, "dtype": dtype}
+        weights = [torch.randn(3, 6, **like).requires_grad_(), torch.randn(6, 1, **like).requires_grad_()]
+        network = small_discriminator(*weights)
+        real, fake = torch.randn(5, 3, **like), torch.randn(5, 3, **like).requires_grad_()
+        for discriminator_loss, generator_loss in GAN_LOSSES.values():
+            loss = discriminator_loss(network(real), network(fake.detach()))
+            loss = loss + gradient_penalty(network, real, fake) + r1_penalty(network, real)
+            assert (loss.device.type, loss.dtype, loss.shape) == (torch.device(device).type, torch.float32, ())
+            gradients = torch.autograd.grad(loss, weights)
+            gradients += torch.autograd.grad(generator_loss(network(fake)), fake)
+            for gradient, leaf in zip(gradients, (*weights, fake)):
+                assert (gradient.device, gradient.dtype, gradient.shape) == (leaf.device, dtype, leaf.shape)
+        density = torch.rand(4, **like)
+        for best in (optimal_discriminator(density, density), optimal_logits(density, density)):
+            assert (best.device, best.dtype) == (density.device, dtype)
+
+
+def test_on_a_device_without_data():
+    """Reference: FakeTensorMode: tensors have a device and no values, so a look at one, or a second device, raises.
+
+    The second device is a stand-in, for CUDA's gradients need a driver; a process of its own, for it must be known
+    before the first gradient is computed.
+    """
+    with FakeTensorMode():
+        everything("cpu")
+    subprocess.run([sys.executable, __file__], check=True, timeout=300)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_losses_on_cuda_without_data(name):
+    """Reference: the same, on CUDA itself, without gradients: those need a driver."""
+    with FakeTensorMode(), torch.no_grad():
+        real, fake = torch.rand(2, 5, 3, device="cuda")
+        for loss in (GAN_LOSSES[name][0](real, fake), GAN_LOSSES[name][1](fake), optimal_discriminator(real, fake)):
+            assert loss.device.type == "cuda"
+
+
+def test_on_the_meta_device():
+    """Reference: PyTorch's meta device: shapes alone."""
+    everything("meta")
+
+
+def test_under_autocast():
+    """Reference: the same step in 32 bits, to the precision of bfloat16."""
+    network = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+    real, fake = torch.randn(2, 64, 3)
+
+    def losses():
+        pairs = [loss(network(real), network(fake)) for loss, _ in GAN_LOSSES.values()]
+        return torch.stack([*pairs, r1_penalty(network, real), gradient_penalty(network, real, real)])
+
+    exact = losses()
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(losses(), exact, rtol=0.05, atol=0.02)
+
+
+class Attending(torch.nn.Module):
+    """A discriminator of sequences (B, 5, 4) with an attention inside."""
+
+    def __init__(self, attention):
+        super().__init__()
+        self.attention, self.head = attention, torch.nn.Linear(4, 1)
+
+    def forward(self, x):
+        attended = (
+            self.attention(x, x, x) if isinstance(self.attention, torch.nn.MultiheadAttention) else self.attention(x)
+        )
+        return self.head(attended[0] if isinstance(attended, tuple) else attended).mean(1)
+
+
+@pytest.mark.parametrize(
+    "attention",
+    [
+        lambda: MultiHeadAttention(4, 2),
+        lambda: torch.nn.MultiheadAttention(4, 2, batch_first=True),
+        lambda: torch.nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True),
+    ],
+    ids=["ours", "MultiheadAttention", "TransformerEncoderLayer"],
+)
+def test_attention_inside_the_discriminator(attention):
+    """Reference: finite differences in float64 (gradcheck) through both penalties, though fused kernels refuse."""
+    network, real = Attending(attention()).double(), torch.randn(2, 5, 4, **double)
+    names, weights = zip(*network.named_parameters())
+
+    def penalties(*weights):
+        def discriminator(x):
+            return torch.func.functional_call(network, dict(zip(names, weights)), (x,))
+
+        return r1_penalty(discriminator, real) + gradient_penalty(discriminator, real, real)
+
+    torch.autograd.gradcheck(penalties, tuple(w.detach().requires_grad_() for w in weights), fast_mode=True)
+
+
+def test_a_normalised_discriminator():
+    """Reference: PyTorch's own modules that write to their buffers in training (batch and spectral normalisation)."""
+    for layer in (torch.nn.BatchNorm1d(4), torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(4, 4))):
+        network = torch.nn.Sequential(torch.nn.Linear(2, 4), layer, torch.nn.Tanh(), torch.nn.Linear(4, 1))
+        real = torch.randn(6, 2)
+        (r1_penalty(network, real) + gradient_penalty(network, real, real)).backward()
+        assert all(parameter.grad.isfinite().all() for parameter in network[0].parameters())
+
+
 # Bad input
 
 
@@ -439,12 +660,37 @@ def test_bad_penalties():
     """Reference: the contract, for pairs that do not fit, the target, and a discriminator without a graph."""
     with pytest.raises(ValueError, match=r"fake: shape \(2, 2\), with real of shape \(3, 2\)"):
         gradient_penalty(torch.sum, good, torch.zeros(2, 2))
-    for target in (0.0, -1.0, math.nan):
+    for target in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(ValueError, match=r"target: .*; give a norm above 0"):
             gradient_penalty(torch.sum, good, good, target)
-    for call in (lambda d: gradient_penalty(d, good, good), lambda d: r1_penalty(d, good)):
-        with pytest.raises(ValueError, match="discriminator: its output does not depend on its input"):
-            call(lambda x: x.detach())
+    with pytest.raises(ValueError, match="fake: on meta, with real on cpu"):
+        gradient_penalty(torch.sum, good, good.to("meta"))
+
+
+linear = torch.nn.Linear(2, 1)
+GRAPHLESS = {
+    "detached": lambda x: x.detach(),
+    "detached, with parameters": lambda x: linear(x.detach()),
+    "a constant": lambda x: torch.ones(len(x)),
+    "its parameters": lambda x: linear.bias,
+    "its parameters alone": lambda x: linear(torch.ones_like(x)),
+    "a comparison": lambda x: (x > 0).float(),
+    "no gradient": torch.no_grad()(lambda x: linear(x)),
+}
+
+
+@pytest.mark.parametrize("name", GRAPHLESS)
+@pytest.mark.parametrize(
+    "penalty", [lambda d, x: gradient_penalty(d, x, x), r1_penalty], ids=["gradient_penalty", "r1_penalty"]
+)
+def test_a_discriminator_without_a_graph(name, penalty):
+    """Reference: the contract: a penalty that cannot reach the input is an error, not 1 or 0, in transforms too."""
+    with pytest.raises(ValueError, match="discriminator: its output does not depend on its input"):
+        penalty(GRAPHLESS[name], good)
+    with pytest.raises(ValueError, match="discriminator: its output does not depend on its input"):
+        torch.func.grad(lambda x: penalty(GRAPHLESS[name], x))(good)
+    with pytest.raises(ValueError, match="discriminator: its output does not depend on its input"):
+        torch.func.vmap(lambda x: penalty(GRAPHLESS[name], x), randomness="different")(torch.zeros(4, 3, 2))
 
 
 @pytest.mark.parametrize(
@@ -455,7 +701,7 @@ def test_bad_penalties():
         (tensor([1]), tensor([1.0]), "p: torch.int64"),
         (0.5, tensor([1.0]), "p: float"),
         (tensor([1.0]), tensor([math.nan]), "q: holds NaN"),
-        (tensor([]), tensor([]), "p: .* holds nothing"),
+        (torch.ones(2), torch.ones(2, device="meta"), "q: on meta, with p on cpu"),
         (torch.ones(2), torch.ones(3), r"q: shape \(3,\), with p of shape \(2,\)"),
         (torch.zeros(2), torch.zeros(2), "p and q: both 0"),
     ],
@@ -474,10 +720,16 @@ def test_bad_densities(p, q, message):
         (tensor([0]), tensor([0.0]), "log_p: torch.int64"),
         (torch.zeros(2), torch.zeros(2, 1), r"log_q: shape \(2, 1\), with log_p of shape \(2,\)"),
         (tensor([-math.inf]), tensor([-math.inf]), "log_p and log_q: both −inf"),
-        (tensor([]), tensor([]), "log_p: .* holds nothing"),
+        (torch.ones(2), torch.ones(2, device="meta"), "log_q: on meta, with log_p on cpu"),
     ],
 )
 def test_bad_log_densities(log_p, log_q, message):
     """Reference: the contract, for log-densities."""
     with pytest.raises(ValueError, match=f"^{message}"):
         optimal_logits(log_p, log_q)
+
+
+if __name__ == "__main__":
+    _setup_privateuseone_for_python_backend("standin")
+    with FakeTensorMode():
+        everything("standin")

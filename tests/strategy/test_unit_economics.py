@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advantage import sources
+from advantage import records
 from advantage.strategy import unit_economics as ue
 
 positive = st.floats(1e-3, 1e15)
-CHIPS = sources.accelerators()
+CHIPS = records.accelerators()
 
 
 def test_the_published_serving_day():
@@ -94,21 +95,188 @@ def test_memory_limits_the_batch():
 
 def test_every_figure_has_its_date_and_source():
     """Reference: the rule that figures from elsewhere carry both."""
-    for figure in [*sources.accelerators().values(), *sources.prices().values()]:
+    for figure in [*records.accelerators().values(), *records.prices().values()]:
         assert figure["date"]
         assert figure["source"]
 
 
-def test_no_array_library_is_imported():
-    """Reference: the promise that the functions run in a browser."""
+def test_nothing_beyond_the_standard_library_is_imported():
+    """Reference: the promise that the functions run in a browser, where `advantage` is a bare folder."""
     code = (
-        "import importlib.util, sys\n"
-        f"spec = importlib.util.spec_from_file_location('ue', {ue.__file__!r})\n"
-        "module = importlib.util.module_from_spec(spec); before = set(sys.modules); spec.loader.exec_module(module)\n"
+        "import sys, types\n"
+        f"bare = types.ModuleType('advantage'); bare.__path__ = [{str(Path(ue.__file__).parents[1])!r}]\n"
+        "sys.modules['advantage'] = bare; before = set(sys.modules)\n"
+        "import advantage.strategy.unit_economics\n"
         "print(sorted(set(sys.modules) - before))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
+    assert result.stdout.strip() == "['advantage.checks', 'advantage.strategy', 'advantage.strategy.unit_economics']"
+
+
+def test_integers_do_not_overflow():
+    """Reference: 2 · 671e9 · 608e9 / 1e15 in exact arithmetic; half precision would be infinite."""
+    parameters, tokens = np.array([671_000_000_000]), np.array([608_000_000_000])
+    assert ue.prefill_seconds(parameters, tokens, 1e15) == pytest.approx(2 * 671e9 * 608e9 / 1e15, rel=1e-15)
+    small = np.array([2**31 - 1], dtype=np.int32)
+    assert ue.kv_bytes_per_token(small, small, small) == pytest.approx(4 * (2**31 - 1) ** 3, rel=1e-15)
+    assert ue.weight_bytes(torch.tensor([2**62])).item() == 2.0**63
+    assert ue.decode_seconds(1e9, np.array([6e4], dtype=np.float16), 1e16, 1e12, kv_bytes=1e6) == pytest.approx(0.062)
+
+
+EVERY = {  # function → arguments that are right; each is broken in turn
+    ue.weight_bytes: {"parameters": 1e9, "bits": 16},
+    ue.kv_bytes_per_token: {"layers": 2, "kv_heads": 2, "d_head": 2, "bits": 16},
+    ue.experts_touched: {"experts": 8, "active": 2, "batch": 3},
+    ue.weights_read: {"parameters": 9e9, "active_parameters": 3e9, "experts": 8, "active": 2, "batch": 3},
+    ue.decode_seconds: {"parameters": 1e9, "batch": 2, "flops": 1e12, "bytes_per_second": 1e9, "bits": 8,
+                        "kv_bytes": 3, "read": 2e9},
+    ue.prefill_seconds: {"parameters": 1e9, "tokens": 2, "flops": 1e12, "bytes_per_second": 1e9, "bits": 8, "read": 1},
+    ue.crossover_batch: {"flops": 1e12, "bytes_per_second": 1e9, "bits": 8, "all_over_active": 2},
+    ue.largest_batch: {"memory_bytes": 1e10, "parameters": 1e9, "kv_bytes": 1e6, "bits": 8},
+    ue.cost_per_million: {"dollars_per_hour": 2, "tokens_per_second": 100, "utilisation": 0.5},
+    ue.price_and_speed: {"dollars_per_hour": 2, "parameters": 1e9, "batch": 2, "flops": 1e12, "bytes_per_second": 1e9,
+                         "bits": 8, "kv_bytes": 3, "read": 2e9},
+    ue.texts_in_service: {"tokens_per_second": 0.1, "parameters": 1e9, "flops": 1e12, "bytes_per_second": 1e9,
+                          "bits": 8, "kv_bytes": 3},
+    ue.busy_share: {"texts": 2},
+    ue.gross_margin: {"revenue": 2, "cost": 1},
+    ue.mark_up: {"revenue": 2, "cost": 1},
+    ue.break_even_utilisation: {"dollars_per_hour": 2, "tokens_per_second": 100, "price_per_million": 9},
+    ue.price_for_margin: {"cost": 1, "margin": 0.5},
+    ue.fleet_cost: {"tokens": 1e9, "tokens_per_second": 100, "dollars_per_hour": 2},
+    ue.serving_day: {"nodes": 1, "gpus_per_node": 8, "dollars_per_gpu_hour": 2, "tokens": {"a": 1}, "prices": {"a": 1}},
+    ue.revenue: {"tokens": {"a": 1}, "prices": {"a": 1}},
+    ue.mix_price: {"tokens": {"a": 1}, "prices": {"a": 1}},
+}  # fmt: skip
+BAD = [
+    -1.0,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    True,
+    "1",
+    [1.0],
+    np.array([1.0, -1.0]),
+    np.array([1.0, np.nan]),
+]
+
+
+@pytest.mark.parametrize(("function", "right"), EVERY.items(), ids=[f.__name__ for f in EVERY])
+def test_every_argument_of_every_function_is_checked(function, right):
+    """Reference: the rule that bad input is named; only a margin may be negative, and None leaves the choice."""
+    function(**right)
+    for name, value in right.items():
+        for bad in BAD if name != "margin" else BAD[1:-2]:
+            with pytest.raises(ValueError, match=rf"{name}.*: .*; must be "):
+                function(**right | {name: {"a": bad} if isinstance(value, dict) else bad})
+
+
+def test_every_public_function_is_among_them():
+    """Reference: the module."""
+    public = {f for name, f in vars(ue).items() if callable(f) and f.__module__ == ue.__name__ and name[0] != "_"}
+    assert public - {ue.larger} == set(EVERY)
+
+
+@pytest.mark.parametrize(("batch", "experts"), [(1, 8), (8, 57), (64, 222), (256, 256)])
+def test_a_mixture_reads_more_than_its_active_weights(batch, experts):
+    """Reference: 256 (1 − (1 − 8/256)^B), and a simulation of the draws."""
+    assert ue.experts_touched(256, 8, batch) == pytest.approx(experts, abs=0.5)
+    rng = np.random.default_rng(0)
+    drawn = [np.unique(np.argsort(rng.random((batch, 256)))[:, :8]).size for _ in range(200)]
+    assert np.mean(drawn) == pytest.approx(ue.experts_touched(256, 8, batch), rel=0.02)
+
+
+@given(st.floats(1e9, 1e12), st.floats(0.01, 1), st.integers(2, 512), st.floats(0.01, 1), st.floats(1, 1e4))
+def test_what_is_read_lies_between_active_and_all(parameters, part, experts, share, batch):
+    """Reference: one text reads the active weights, very many read all, a dense model always reads all."""
+    active = max(1, round(experts * share))
+    read = ue.weights_read(parameters, parameters * part, experts, active, batch)
+    assert parameters * part * (1 - 1e-9) <= read <= parameters * (1 + 1e-9)
+    assert ue.weights_read(parameters, parameters * part, experts, active, 1) == pytest.approx(parameters * part)
+    if active < experts:
+        assert ue.weights_read(parameters, parameters * part, experts, active, 1e9) == pytest.approx(parameters)
+    assert ue.weights_read(parameters, parameters, experts, experts, batch) == pytest.approx(parameters)
+
+
+def test_the_crossover_moves_by_all_over_active():
+    """Reference: at that batch both limits of `decode_seconds` are equal, with all weights read."""
+    batch = ue.crossover_batch(1e15, 3e12, 8, all_over_active=671 / 37)
+    both = [2 * 37e9 * batch / 1e15, 671e9 / 3e12]
+    assert both[0] == pytest.approx(both[1], rel=1e-12)
+    assert ue.decode_seconds(37e9, batch, 1e15, 3e12, 8, read=671e9) == pytest.approx(both[0], rel=1e-12)
+    with pytest.raises(ValueError, match=r"all_over_active: 0.5; must be 1 or more"):
+        ue.crossover_batch(1e15, 3e12, all_over_active=0.5)
+
+
+def test_a_prompt_of_one_token_reads_the_weights():
+    """Reference: 16 GB at 3.35 TB/s are 4.8 ms; the arithmetic alone takes 16 µs."""
+    assert ue.prefill_seconds(8e9, 1, 989.4e12, 3.35e12) == pytest.approx(4.8e-3, abs=5e-5)
+    assert ue.prefill_seconds(8e9, 1, 989.4e12) == pytest.approx(16e-6, abs=5e-7)
+    assert ue.prefill_seconds(8e9, 1e4, 989.4e12, 3.35e12) == ue.prefill_seconds(8e9, 1e4, 989.4e12)
+
+
+KV = 1000 * ue.kv_bytes_per_token(32, 8, 128)
+
+
+@pytest.mark.parametrize(("batch", "dollars", "speed"), [(1, 2.68, 208), (133, 0.042, 100), (488, 0.027, 42)])
+def test_dollars_for_a_million_tokens_of_an_accelerator(batch, dollars, speed):
+    """Reference: 8 B weights on an H100 at $2 an hour, texts of 1,000 tokens, by hand."""
+    chip = CHIPS["H100 SXM"]
+    found = ue.price_and_speed(2.0, 8e9, batch, chip["flops"], chip["bytes_per_second"], kv_bytes=KV)
+    assert found == (pytest.approx(dollars, abs=10 ** -(2 + (dollars < 1)) / 2), pytest.approx(speed, abs=0.5))
+
+
+def test_busy_is_not_full():
+    """Reference: a simulated queue whose texts all move on together, at 96 million tokens a day on one H100."""
+    chip = CHIPS["H100 SXM"]
+    asked = 96e6 / 86400
+    texts = ue.texts_in_service(asked, 8e9, chip["flops"], chip["bytes_per_second"], kv_bytes=KV)
+    rng, clock, left, area, idle = np.random.default_rng(1), 0.0, np.zeros(0), 0.0, 0.0
+    arrivals = np.cumsum(rng.exponential(500 / asked, 4000))
+    while len(arrivals):
+        due = int(np.searchsorted(arrivals, clock, side="right"))
+        left, arrivals = np.append(left, np.full(due, 500.0)), arrivals[due:]
+        if not len(left):
+            idle, clock = idle + arrivals[0] - clock, arrivals[0]
+            continue
+        steps = 10  # tokens at a time, for speed
+        seconds = steps * ue.decode_seconds(8e9, len(left), chip["flops"], chip["bytes_per_second"], kv_bytes=KV)
+        area, clock, left = area + len(left) * seconds, clock + seconds, left[left > steps] - steps
+    assert area / clock == pytest.approx(texts, rel=0.1)
+    assert 1 - idle / clock == pytest.approx(ue.busy_share(texts), abs=0.01)
+    largest = ue.price_and_speed(2.0, 8e9, 488, chip["flops"], chip["bytes_per_second"], kv_bytes=KV)[1] * 488
+    assert asked / largest == pytest.approx(0.054, abs=5e-4)
+
+
+@given(st.floats(0.001, 0.999), positive)
+def test_texts_in_service_obey_littles_law(part, parameters):
+    """Reference: B = D · step(B), found by iterating it."""
+    asked = part / (2 * parameters / 1e15 + 1e6 / 1e12)
+    texts = ue.texts_in_service(asked, parameters, 1e15, 1e12, kv_bytes=1e6)
+    step = ue.decode_seconds(parameters, texts, 1e15, 1e12, kv_bytes=1e6)
+    assert asked * step == pytest.approx(texts, rel=1e-8)
+    with pytest.raises(ValueError, match=r"tokens_per_second: .*below what the machine can write"):
+        ue.texts_in_service(1.001 * 1e15 / (2 * parameters), parameters, 1e15, 1e12)
+
+
+def test_three_products_of_the_published_day():
+    """Reference: the same source's speeds of a node, 73.7 and 14.8 thousand tokens a second, in exact arithmetic."""
+    reading, writing = ue.fleet_cost(608e9, 73.7e3, 16), ue.fleet_cost(168e9, 14.8e3, 16)
+    assert reading + writing == pytest.approx(87_072, rel=0.001)  # the nodes that were paid for
+    assert ue.gross_margin(266e3 * 0.55, reading) == pytest.approx(0.75, abs=0.005)
+    assert ue.gross_margin(266e3 * 0.55 + 342e3 * 0.14, reading) == pytest.approx(0.81, abs=0.005)
+    assert ue.gross_margin(168e3 * 2.19, writing) == pytest.approx(0.86, abs=0.005)
+
+
+def test_the_price_of_a_mix():
+    """Reference: by hand; 294 tokens in for each one out, 96 % of them cached."""
+    tokens = {"input": 0.04 * 294, "cached": 0.96 * 294, "output": 1}
+    prices = {"input": 5.0, "cached": 0.5, "output": 25.0}
+    assert ue.mix_price(tokens, prices) == pytest.approx((58.8 + 141.12 + 25) / 295)
+    with pytest.raises(ValueError, match="tokens: 0"):
+        ue.mix_price({"a": 0}, {"a": 1})
+    with pytest.raises(ValueError, match="prices: for"):
+        ue.revenue({"a": 0}, {"b": 1})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import torch
 
 from advantage.textgen import corpus, storage, training
 from advantage.textgen.__main__ import main
-from advantage.textgen.models import GPT
+from advantage.textgen.gpt import GPT
 
 TEXT = "the quick brown fox jumps over the lazy dog\n" * 60
 SMALL = ["--layers=1", "--width=16", "--heads=1", "--context=16", "--batch=4"]

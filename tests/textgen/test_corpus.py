@@ -2,17 +2,13 @@
 
 import ast
 import errno
-import json
 import os
-import tracemalloc
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from advantage.textgen import corpus
-from advantage.textgen.tokenizer import BPETokenizer, ByteTokenizer, CharTokenizer
 
 names = st.text("abcdefgh/.", min_size=1, max_size=8)
 
@@ -237,95 +233,3 @@ def test_what_cannot_be_split_is_refused(documents, fraction, message):
     """Reference: the messages promised in the docstring."""
     with pytest.raises(ValueError, match=message):
         corpus.split(documents, fraction)
-
-
-# Streaming
-
-
-@pytest.mark.parametrize("make", [ByteTokenizer, lambda: CharTokenizer.train("".join(map(chr, range(1024))))])
-def test_streamed_tokens_equal_those_in_memory(tmp_path, make):
-    """Reference: documents → split → join → encode, all in memory."""
-    tokenizer = make()
-    folder = write(tmp_path / "texts", **{f"f{i}.txt": lines(f"wörd{i}").replace("\n", "\r\n") for i in range(30)})
-    train, validation = corpus.split(corpus.documents(folder))
-    meta = corpus.write_tokens(folder, tokenizer, tmp_path / "out" / "tokens")
-    got = corpus.read_tokens(tmp_path / "out" / "tokens", tokenizer)
-    for ids, expected in zip(got, (train, validation)):
-        assert isinstance(ids, np.memmap)
-        np.testing.assert_array_equal(ids, tokenizer.encode(corpus.join(expected)))
-    assert meta["documents"] == 30
-    assert meta["characters"] == sum(len(text) for _, text in train + validation)
-
-
-def test_streamed_byte_pairs_equal_those_in_memory(tmp_path, library, monkeypatch):
-    """Reference: the same text encoded whole; a single file is cut at nine tenths of its characters."""
-    text = dict(library)["argparse.py"] + "中文 é" * 50
-    tokenizer = BPETokenizer.train(text, 400)
-    write(tmp_path, **{"f.py": text})
-    monkeypatch.setattr(corpus, "_CHUNK", 5000)
-    corpus.write_tokens(tmp_path / "f.py", tokenizer, tmp_path / "tokens")
-    (train,), (validation,) = corpus.split([("f.py", text)])
-    got = corpus.read_tokens(tmp_path / "tokens")
-    np.testing.assert_array_equal(got[0], tokenizer.encode(train[1]))
-    np.testing.assert_array_equal(got[1], tokenizer.encode(validation[1]))
-
-
-def test_streaming_needs_a_few_megabytes_whatever_the_size(tmp_path):
-    """Reference: tracemalloc; the file is 24 MB."""
-    file = tmp_path / "large.txt"
-    file.write_bytes(b"a line of thirty-two characters\n" * 750_000)
-    tracemalloc.start()
-    meta = corpus.write_tokens(file, ByteTokenizer(), tmp_path / "tokens")
-    train, _ = corpus.read_tokens(tmp_path / "tokens")
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert meta["train_tokens"] == len(train) == 21_600_000
-    assert peak < 12e6
-
-
-@given(st.text(" \tab\n中", max_size=300), st.integers(1, 20), st.integers(1, 30))
-def test_cutting_before_whitespace_changes_no_piece(text, chunk, size):
-    """Reference: the pieces of the whole text, by the regular expression of the byte-pair tokenizer."""
-    import re
-
-    from advantage.textgen.tokenizer import PIECE
-
-    spaced = " ".join(text)  # no run without a space is longer than size
-    parts = list(
-        corpus.cut_before_whitespace([spaced[i : i + chunk] for i in range(0, len(spaced), chunk)], max(size, 4))
-    )
-    assert "".join(parts) == spaced
-    whole = re.findall(PIECE, spaced)
-    if all(len(word) < size for word in re.findall(r"\s+|\S+", spaced)):
-        assert [piece for part in parts for piece in re.findall(PIECE, part)] == whole
-
-
-@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
-def test_a_run_that_fails_leaves_nothing(tmp_path, monkeypatch, fault):
-    """Reference: the folder's listing before and after a disk that is full, or a user who interrupts."""
-    write(tmp_path / "texts", a=lines("one"), b=lines("two"))
-
-    def fail(_):
-        raise fault
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", fail)
-        with pytest.raises(type(fault)):
-            corpus.write_tokens(tmp_path / "texts", ByteTokenizer(), tmp_path / "tokens")
-    assert os.listdir(tmp_path) == ["texts"]
-    corpus.write_tokens(tmp_path / "texts", ByteTokenizer(), tmp_path / "tokens")
-    with pytest.raises(FileExistsError, match="tokens: exists"):
-        corpus.write_tokens(tmp_path / "texts", ByteTokenizer(), tmp_path / "tokens")
-
-
-def test_tokens_of_another_tokenizer_and_damaged_tokens_are_refused(tmp_path):
-    """Reference: the fingerprint in tokens.json, and the file's length."""
-    write(tmp_path, f=lines("one"))
-    corpus.write_tokens(tmp_path / "f", ByteTokenizer(), tmp_path / "tokens")
-    with pytest.raises(ValueError, match="written with tokenizer"):
-        corpus.read_tokens(tmp_path / "tokens", CharTokenizer.train(lines("one")))
-    file = tmp_path / "tokens" / "train.bin"
-    file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"train\.bin: damaged"):
-        corpus.read_tokens(tmp_path / "tokens")
-    assert json.loads((tmp_path / "tokens" / "tokens.json").read_text())["dtype"] == "uint16"

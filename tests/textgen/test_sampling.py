@@ -1,7 +1,5 @@
-"""Sampling: distributions by chi-square, the loop by an uncached and an unbatched one, the parser by the parser."""
+"""Sampling: distributions by chi-square, the loop by an uncached and an unbatched one."""
 
-import ast
-import contextlib
 import itertools
 import math
 
@@ -14,8 +12,9 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import chisquare
 
 from advantage.textgen import sampling
-from advantage.textgen.models import GPT, LSTM
-from advantage.textgen.sampling import beam_search, complete, complete_python, draw, generate, probabilities, stream
+from advantage.textgen.gpt import GPT
+from advantage.textgen.lstm import LSTM
+from advantage.textgen.sampling import beam_search, complete, draw, generate, probabilities, stream
 from advantage.textgen.tokenizer import BPETokenizer, ByteTokenizer, CharTokenizer
 
 
@@ -349,9 +348,9 @@ def test_white_space_at_a_prompt_s_end_begins_the_first_token(prompt, seed):
     """Reference: the definition, with `generate` and the ids of the prompt without its white space."""
     model = Toy(SPACED.vocab_size)
     text = prompt + complete(model, SPACED, prompt, 6, temperature=3.0, seed=seed)
-    ids, held = sampling._prompt(SPACED, prompt)
+    ids, held = sampling.prompt_ids(SPACED, prompt)
     allowed = [token for token in SPACED.token_bytes if token.startswith(held)]
-    drawn = generate(model, [ids], 6, temperature=3.0, seed=seed, first=sampling._first(SPACED, [held]))[0]
+    drawn = generate(model, [ids], 6, temperature=3.0, seed=seed, first=sampling.first_tokens(SPACED, [held]))[0]
     assert SPACED.token_bytes[drawn[0]] in allowed
     assert text == prompt[: len(prompt) - len(held)] + SPACED.decode(drawn)
     assert "".join(sampling.stream_text(model, SPACED, prompt, 6, temperature=3.0, seed=seed)) == text[len(prompt) :]
@@ -362,10 +361,10 @@ def test_white_space_at_a_prompt_s_end_begins_the_first_token(prompt, seed):
 def test_only_white_space_that_a_longer_token_begins_with_is_taken_off():
     """Reference: the vocabularies: bytes and characters have no longer token, a word's end none that matters."""
     chars = CharTokenizer.train("ab \n")
-    assert sampling._prompt(chars, "a ") == (chars.encode("a ").tolist(), b"")
-    assert sampling._prompt(ByteTokenizer(), "a ") == ([97, 32], b"")
-    assert sampling._prompt(SPACED, "def") == (SPACED.encode("def").tolist(), b"")
-    assert sampling._prompt(SPACED, "def ") == (SPACED.encode("def").tolist(), b" ")
+    assert sampling.prompt_ids(chars, "a ") == (chars.encode("a ").tolist(), b"")
+    assert sampling.prompt_ids(ByteTokenizer(), "a ") == ([97, 32], b"")
+    assert sampling.prompt_ids(SPACED, "def") == (SPACED.encode("def").tolist(), b"")
+    assert sampling.prompt_ids(SPACED, "def ") == (SPACED.encode("def").tolist(), b" ")
 
 
 def test_text_is_streamed_as_it_is_completed():
@@ -376,162 +375,6 @@ def test_text_is_streamed_as_it_is_completed():
     assert "\0" not in "".join(pieces)
     assert len("".join(pieces)) < 300
     assert complete(model, tokenizer, ["中", "a"], 20, seed=1)[0] == complete(model, tokenizer, "中", 20, seed=1)
-
-
-# Python
-
-
-class Script(torch.nn.Module):
-    """A model that writes random Python-like tokens, most of which do not parse."""
-
-    context = None
-
-    def __init__(self, vocab_size):
-        super().__init__()
-        self.vocab_size = vocab_size
-
-    def new_cache(self, batch, length):
-        return None
-
-    def forward(self, ids, cache=None):
-        return torch.zeros(*ids.shape, self.vocab_size)
-
-
-SOURCE = """def f(x):
-    return [x, (1)]
-if x == 'a':
-    y = f(2)
-else:
-    pass
-# note
-for i in x: print(i)
-'''doc'''
-"""
-
-
-@settings(deadline=None, max_examples=25)
-@given(
-    st.sampled_from(["char", "byte", "bpe"]),
-    st.integers(0, 10**6),
-    st.sampled_from(["", "y = 2\n", "def f(x):\n", "x = (\n"]),
-)
-def test_constrained_text_always_parses(kind, seed, prompt):
-    """Reference: ast.parse, on what a model that draws tokens uniformly writes."""
-    tokenizer = {"char": CharTokenizer.train(SOURCE), "byte": ByteTokenizer(), "bpe": BPETokenizer.train(SOURCE, 280)}[
-        kind
-    ]
-    if prompt.endswith((":\n", "(\n")):  # chance may find no continuation of these
-        with contextlib.suppress(sampling.NoContinuation):
-            ast.parse(prompt + complete_python(Script(tokenizer.vocab_size), tokenizer, prompt, 60, seed=seed))
-    else:
-        ast.parse(prompt + complete_python(Script(tokenizer.vocab_size), tokenizer, prompt, 60, seed=seed))
-
-
-def test_a_wrong_line_is_drawn_again():
-    """Reference: the same draws cut at the first line that cannot stand; drawing again gives more text."""
-    tokenizer = CharTokenizer.train(SOURCE)
-    model, constrained, cut = Script(tokenizer.vocab_size), 0, 0
-    for seed in range(24):
-        constrained += len(complete_python(model, tokenizer, "", 60, seed=seed))
-        lines = complete(model, tokenizer, "", 60, seed=seed).splitlines(keepends=True)
-        cut += max(len("".join(lines[:n])) for n in range(len(lines)) if sampling.parses("".join(lines[:n])))
-    assert constrained > 1.5 * cut
-
-
-def test_constrained_text_is_the_models_where_it_parses():
-    """Reference: a model whose text parses anyway: free and constrained drawing give the same lines."""
-    text = "x = 1\ny = [x,\n     2]\nz = 3\n"
-
-    class Recite(Script):
-        def forward(self, ids, cache=None):
-            logits = torch.full((*ids.shape, 256), -math.inf)
-            for row, length in enumerate([ids.shape[1]] * len(ids)):
-                logits[row, -1, ord(text[(length - 1) % len(text)])] = 0
-            return logits
-
-    assert complete_python(Recite(256), ByteTokenizer(), "", len(text), cache=False) == text
-    cut = complete_python(Recite(256), ByteTokenizer(), "", text.index("2]"), cache=False)
-    assert cut == "x = 1\n"
-
-
-class Fixed(Script):
-    """Writes the same text again and again."""
-
-    def __init__(self, text):
-        super().__init__(256)
-        self.text = text
-
-    def forward(self, ids, cache=None):
-        logits = torch.full((len(ids), 1, 256), -math.inf)
-        logits[:, -1, ord(self.text[(ids.shape[1] - self.begin) % len(self.text)])] = 0
-        return logits
-
-
-@pytest.mark.parametrize(
-    ("prompt", "text", "tokens", "expected"),
-    [
-        ("def f():\n", '    """doc of many\n    lines\n', 29, '    """doc of many\n    lines\n"""\n'),
-        ("def f():\n", "    # only a comment\n", 23, "    # only a comment\n    pass\n"),
-        ("", "x = 1\ny = (", 11, "x = 1\n"),
-        ("", "x = 1\ny = 2", 11, "x = 1\ny = 2"),
-    ],
-)
-def test_what_is_open_at_the_end_is_cut_or_closed(prompt, text, tokens, expected):
-    """Reference: texts of which it is known by hand how much of them parses."""
-    model = Fixed(text)
-    model.begin = len(prompt) or 1
-    found = complete_python(model, ByteTokenizer(), prompt, tokens, temperature=0, cache=False)
-    ast.parse(prompt + found)
-    assert found == expected
-
-
-def test_a_document_that_ends_at_once_ends():
-    """Reference: a model that draws only the separator: nothing to add, or an error."""
-
-    class End(Script):
-        def forward(self, ids, cache=None):
-            logits = torch.full((*ids.shape, 256), -math.inf)
-            logits[..., 0] = 0
-            return logits
-
-    assert complete_python(End(256), ByteTokenizer(), "x = 1\n", 8, temperature=0) == ""
-    with pytest.raises(sampling.NoContinuation):
-        complete_python(End(256), ByteTokenizer(), "def f():\n", 8, temperature=0)
-
-
-@pytest.mark.parametrize(
-    ("source", "whole", "beginning"),
-    [
-        ("", True, True),
-        ("def f():\n", False, True),
-        ("def f():\n    return 1\n", True, True),
-        ("x = (\n", False, True),
-        ("x = )\n", False, False),
-        ("s = 'a\n", False, False),
-        ("s = '''a\n", False, True),
-        ("    x\n", False, False),
-        ("if x:\n    a\n  b\n", False, False),
-        ("try:\n    x\n", False, True),
-        ("x = \\\n", False, True),
-        ("@d\n", False, True),
-        ("x = = 1\n", False, False),
-        ("x\0\n", False, False),
-        ("(" * 300 + "\n", False, False),
-    ],
-)
-def test_the_parser_tells_wrong_from_unfinished(source, whole, beginning):
-    """Reference: the Python language reference: which of these lines can still become a program."""
-    assert sampling.parses(source) is whole
-    assert sampling.can_begin(source) is beginning
-
-
-def test_a_prompt_that_no_program_begins_with_is_refused():
-    """Reference: Python's grammar."""
-    with pytest.raises(ValueError, match="prompt: no Python file can begin with"):
-        complete_python(Script(256), ByteTokenizer(), "x = )\n", 5)
-    with pytest.raises(sampling.NoContinuation, match="found no continuation"):
-        complete_python(Script(256), ByteTokenizer(), "x = (\n", 0)
-    assert complete_python(Script(256), ByteTokenizer(), "x = 1", 0) == ""
 
 
 # Beams
@@ -569,29 +412,3 @@ def test_beam_edges():
         beam_search(Toy(4), [], 3)
     with pytest.raises(ValueError, match="beams: 0"):
         beam_search(Toy(4), [1], 3, beams=0)
-
-
-# Memorisation
-
-
-@given(st.lists(st.text("ab", max_size=60), min_size=1, max_size=4), st.text("ab", max_size=120))
-def test_the_longest_passage_is_found(texts, source):
-    """Reference: all substrings, by brute force."""
-    for text, found in zip(texts, sampling.longest_verbatim(texts, source)):
-        best = max(
-            (j - i for i in range(len(text)) for j in range(i + 1, len(text) + 1) if text[i:j] in source), default=0
-        )
-        assert len(found) == (best if best >= sampling.SHORTEST else 0)
-        assert found in text
-        assert found in source
-
-
-def test_a_known_passage_is_found_in_a_long_text():
-    """Reference: a passage put there."""
-    source = (
-        "".join(chr(97 + i * i % 23) for i in range(50_000))
-        + "the passage that was learned by heart, 中文 too"
-        + "z" * 99
-    )
-    texts = ["nothing", "so: the passage that was learned by heart, 中文!", "", "qqqq" * 9]
-    assert sampling.longest_verbatim(texts, source) == ["", " the passage that was learned by heart, 中文"[1:], "", ""]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import warnings
@@ -11,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from advantage.textgen import training
-from advantage.textgen.models import GPT, LSTM
+from advantage.textgen.gpt import GPT
+from advantage.textgen.lstm import LSTM
 
 TOKENS = np.random.default_rng(0).integers(0, 7, 4000).astype(np.uint8)
 TOKENS[1::2] = TOKENS[::2]  # every second token repeats the one before: half of the loss can be learned
@@ -57,28 +56,6 @@ def test_evaluation_counts_every_token_once():
     assert training.evaluate(model, tokens, 16, at_once=16) == pytest.approx(total / 106, rel=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(1, 5, 5), (2, 3, 8), (2, 8, 3), (4, 6, 6)])
-def test_orthogonalised_singular_values_are_near_one(shape):
-    """Reference: torch's singular value decomposition; Amsel et al. 2025: five steps take 0.001 … 1 to 1 ± 0.15."""
-    u, s, v = torch.linalg.svd(torch.randn(shape, dtype=torch.float64), full_matrices=False)
-    spread = torch.logspace(0, -3, s.shape[-1], dtype=torch.float64)  # the hardest that the coefficients were made for
-    matrix = u * (spread / spread.norm())[..., None, :] @ v
-    after = training.orthogonalise(matrix, steps=5)
-    assert (torch.linalg.svdvals(after) - 1).abs().max() < 0.15
-    a, _, b = torch.linalg.svd(after, full_matrices=False)
-    assert torch.allclose(a @ b, u @ v, atol=1e-6)  # the same directions
-    three = torch.linalg.svdvals(training.orthogonalise(matrix))
-    assert three.min() > 0.1
-    assert three.max() < 2
-
-
-@pytest.mark.parametrize("steps", [0, 6, 2.5, None])
-def test_a_number_of_polynomials_that_does_not_exist_is_named(steps):
-    """DESIGN 5: the message has the argument, the value and what would be right."""
-    with pytest.raises(ValueError, match=r"steps: got .*; must be a whole number from 1 to 5"):
-        training.orthogonalise(torch.ones(1, 2, 2), steps)
-
-
 @pytest.mark.parametrize("kind", ["gpt", "lstm"])
 def test_sixteen_bits_train_to_the_loss_of_thirty_two(kind):
     """Reference: the same run in float32. On a GPU 16 bits are the default; autocast treats the CPU alike."""
@@ -94,112 +71,6 @@ def test_a_model_compiles_in_one_piece():
     ids = torch.from_numpy(TOKENS[:32].astype(np.int64)).view(2, 16)
     compiled = torch.compile(model, fullgraph=True, backend="eager")
     assert torch.allclose(compiled(ids), model(ids), atol=1e-6)
-
-
-@pytest.mark.parametrize("kind", ["gpt", "lstm"])
-def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path, kind):
-    """Reference: the run that was not interrupted, bit for bit."""
-    whole = fresh(kind)
-    expected = run(whole)
-
-    def stop(step):
-        if step == 11:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        run(fresh(kind), tmp_path, on_step=stop)
-    resumed = fresh(kind)
-    result = run(resumed, tmp_path)
-    assert torch.equal(weights(resumed), weights(whole))
-    assert (result.val_loss, result.steps) == (expected.val_loss, expected.steps)
-
-
-LIVES = """
-import os, random, signal, sys, time
-from pathlib import Path
-from advantage.textgen.__main__ import main
-from advantage.textgen import corpus, models, storage, tokenizer, training  # imported once, before the processes part
-
-def arguments(out):
-    sizes = "--layers 1 --width 16 --heads 1 --context 16 --batch 4 --checkpoint-seconds 0.01 --budget-tokens 64000"
-    return ["train", "--corpus", "text.txt", "--out", out, *sizes.split()]
-
-clock, kills = random.Random(1), 0
-assert main(arguments("whole")) == 0
-while kills < 10:
-    there = sorted(Path("killed").glob("checkpoint-*"))
-    child = os.fork()
-    if child == 0:
-        os._exit(main(arguments("killed")))
-    ended = 0
-    while not ended and sorted(Path("killed").glob("checkpoint-*")) == there:
-        time.sleep(0.002)  # until this life has a checkpoint of its own
-        ended = os.waitpid(child, os.WNOHANG)[0]
-    time.sleep(clock.uniform(0, 0.05))
-    if ended or os.waitpid(child, os.WNOHANG)[0]:
-        break
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    kills += 1
-assert main(arguments("killed")) == 0
-print("kills", kills)
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_run_killed_ten_times_ends_with_the_same_weights(tmp_path):
-    """Reference: the run that was not killed, bit for bit; signal 9 at random moments."""
-    (tmp_path / "text.txt").write_text("the quick brown fox jumps over the lazy dog\n" * 60)
-    life = subprocess.run([sys.executable, "-c", LIVES], cwd=tmp_path, capture_output=True, text=True)
-    assert life.returncode == 0, life.stderr
-    assert life.stdout.split("kills ")[1].strip() == "10"
-    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[name], other[name]) for name in one)
-
-
-def test_a_damaged_checkpoint_is_named_and_the_one_before_used(tmp_path):
-    """Reference: the run without damage."""
-    whole = fresh()
-    run(whole)
-
-    def stop(step):
-        if step == 11:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        run(fresh(), tmp_path, on_step=stop, checkpoint_seconds=0.0)
-    newest = max(tmp_path.glob("checkpoint-*"))
-    with open(newest / "model.safetensors", "r+b") as file:
-        file.seek(200)
-        file.write(b"\xff\xff")
-    resumed = fresh()
-    with pytest.warns(UserWarning, match=newest.name):
-        run(resumed, tmp_path)
-    assert torch.equal(weights(resumed), weights(whole))
-
-
-def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
-    """Reference: the checkpoint that was there."""
-    model = fresh()
-    optimiser = training.Optimiser(model, 0.02, 0.01)
-    run(model, tmp_path)
-    there = sorted(path.name for path in tmp_path.iterdir())
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(training, "_write", full)
-    with pytest.raises(OSError, match="No space"):
-        training.save(tmp_path, model, optimiser, 99, 1.0, [])
-    assert sorted(path.name for path in tmp_path.iterdir()) == there
-
-
-def test_another_model_s_checkpoint_is_refused(tmp_path):
-    """Reference: the docstring of resume."""
-    run(fresh(), tmp_path)
-    with pytest.raises(ValueError, match="num_layers"):
-        run(GPT(7, 16, 2, 16, 2), tmp_path)
 
 
 def test_accumulated_parts_give_the_whole_batch_s_gradient():

@@ -1,12 +1,14 @@
 """Attention: a soft look-up of values by the similarity of queries and keys.
 
-`scaled_dot_product_attention` has PyTorch's arguments and meaning; also, the weights can be returned, and a query that
-may attend to nothing gets zeros whatever the version of PyTorch (older ones give NaN). The formula stands in `attend`;
-the public function checks the input, expands it, and hands it to PyTorch's fused kernel where there is neither a mask
-nor a wish for the weights.
+`scaled_dot_product_attention` has the names and the meaning of PyTorch's arguments, without dropout; also, the weights
+can be returned, and a query that may attend to nothing gets zeros whatever the version of PyTorch (older ones give
+NaN). The formula stands in `attend`; the public function checks the input, expands it, and hands it to PyTorch's fused
+kernel where there is neither a mask nor a wish for the weights.
 """
 
 import math
+from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -24,18 +26,19 @@ def causal_mask(num_queries: int, num_keys: int | None = None, device: torch.dev
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float) -> tuple[Tensor, Tensor]:
     """softmax(Q Kᵀ · scale + bias) V and the softmax, for bias −inf where a query may not look.
 
+    It computes in 32 bits or more, for 16 hold no score above 65,504 (float16) or none to three digits (bfloat16).
     Source: Vaswani et al. 2017 (arXiv:1706.03762), equation 1.
     """
-    scores = query @ key.mT * scale  # (…, L, S)
+    wide = torch.promote_types(query.dtype, torch.float32)
+    scores = query.to(wide) * scale @ key.to(wide).mT  # (…, L, S)
     if bias is not None:
         scores = scores + bias
-    scores = scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
     highest = scores.amax(-1, keepdim=True).detach()
     highest = highest.masked_fill(highest == -math.inf, 0)  # a row that may look nowhere
     weights = (scores - highest).exp()  # at most 1: no overflow
     total = weights.sum(-1, keepdim=True)
-    weights = (weights / total.masked_fill(total == 0, 1)).to(query.dtype)  # … whose weights are all 0
-    return weights @ value, weights
+    weights = weights / total.masked_fill(total == 0, 1)  # … whose weights are all 0
+    return (weights @ value.to(weights.dtype)).to(query.dtype), weights.to(query.dtype)
 
 
 def scaled_dot_product_attention(
@@ -43,6 +46,7 @@ def scaled_dot_product_attention(
     key: Tensor,
     value: Tensor,
     attn_mask: Tensor | None = None,
+    *,
     is_causal: bool = False,
     scale: float | None = None,
     enable_gqa: bool = False,
@@ -51,13 +55,15 @@ def scaled_dot_product_attention(
     """Attention as in `torch.nn.functional.scaled_dot_product_attention`; a query that may look nowhere gets zeros.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), equation 1; grouped queries: Ainslie et al. 2023 (arXiv:2305.13245).
+    The fused kernel has no second derivative; call this under `torch.nn.attention.sdpa_kernel(SDPBackend.MATH)` where
+    you want one, as the penalties of `gan_losses` do.
 
     Args:
         query: shape (…, L, d_k): L queries.
         key: shape (…, S, d_k): S keys.
         value: shape (…, S, d_v): one value for each key.
         attn_mask: broadcastable to (…, L, S). Boolean: True where a query may attend. Floating-point: added to the
-            scores, −inf where a query may not attend.
+            scores, −inf where a query may not attend; a row of −1e9 is a tie, not a ban, and gives the mean.
         is_causal: query i may attend to key j only if j ≤ i. Not together with `attn_mask`.
         scale: factor of the scores, 1/√d_k unless given.
         enable_gqa: the heads, at dimension −3, may be fewer in key and value; each serves as many query heads in a row.
@@ -67,26 +73,31 @@ def scaled_dot_product_attention(
         Shape (…, L, d_v); with `return_weights` also the weights, shape (…, L, S), whose rows sum to 1, or to 0.
 
     Raises:
-        ValueError: an argument has the wrong rank, size or dtype, is empty, or (on the CPU, where looking is cheap)
-            holds NaN or infinity. The message names it.
+        ValueError: an argument has the wrong rank, size, dtype or device, no tokens or no width, or (on the CPU, where
+            looking is cheap) holds NaN or infinity. The message names it.
     """
     _check(query, key, value, enable_gqa)
     if enable_gqa:
-        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
-        value = value.repeat_interleave(query.shape[-3] // value.shape[-3], dim=-3)
-    num_queries, num_keys = query.shape[-2], key.shape[-2]
-    if scale is None:
-        scale = 1 / math.sqrt(query.shape[-1])
-    if attn_mask is not None:
-        if is_causal:
-            raise ValueError("attn_mask: given together with is_causal=True; put the causal mask into attn_mask")
-        shape = (*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), num_queries, num_keys)
-        attn_mask = _bias(attn_mask, shape, query.dtype)
-    if not return_weights and attn_mask is None:
+        heads = query.shape[-3]
+        key, value = (x.repeat_interleave(heads // max(x.shape[-3], 1), dim=-3) for x in (key, value))
+    shape = (*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    if not math.isfinite(scale):
+        raise ValueError(f"scale: {scale}; give a finite number, or None for 1/√d_k")
+    if attn_mask is not None and is_causal:
+        raise ValueError("attn_mask: given together with is_causal=True; put the causal mask into attn_mask")
+    if attn_mask is None and not return_weights:
         return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal, scale=scale)
     if is_causal:
-        attn_mask = _bias(causal_mask(num_queries, num_keys, query.device), (num_queries, num_keys), query.dtype)
-    output, weights = attend(query, key, value, attn_mask, scale)
+        attn_mask = causal_mask(*shape[-2:], query.device)
+    bias = None if attn_mask is None else _bias(attn_mask, shape, query)
+    kind = query.device.type
+    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+        kind = None
+    elif query.dtype != torch.float64:  # in autocast the result has 16 bits, as PyTorch's; the formula has 32
+        query, key, value = (x.to(torch.get_autocast_dtype(kind)) for x in (query, key, value))
+    with torch.autocast(kind, enabled=False) if kind else nullcontext():
+        output, weights = attend(query, key, value, bias, scale)
     return (output, weights) if return_weights else output
 
 
@@ -120,8 +131,9 @@ class MultiHeadAttention(nn.Module):
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
         """Shape (B, T, d_model) to the same shape; masks as in `scaled_dot_product_attention`, (…, heads, T, T)."""
-        if x.ndim != 3:
-            raise ValueError(f"x: shape {tuple(x.shape)}; give it the shape (B, T, d_model)")
+        if x.ndim != 3 or x.shape[-1] != self.query.in_features:
+            wanted = f"(B, T, d_model), with d_model {self.query.in_features}"
+            raise ValueError(f"x: shape {tuple(x.shape)}; give it the shape {wanted}")
         heads = [
             projection(x).unflatten(-1, (-1, self.d_head)).transpose(1, 2)  # (B, heads, T, d_head)
             for projection in (self.query, self.key, self.value)
@@ -130,10 +142,13 @@ class MultiHeadAttention(nn.Module):
         return self.output(attended.transpose(1, 2).flatten(-2))
 
 
-def _bias(attn_mask: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+def _bias(attn_mask: Tensor, shape: tuple[int, ...], query: Tensor) -> Tensor:
     """The mask as numbers to add to scores of the given shape."""
-    if attn_mask.dtype != torch.bool and not attn_mask.is_floating_point():
-        raise ValueError(f"attn_mask: {attn_mask.dtype}; give booleans (True: may attend) or numbers to add")
+    if not isinstance(attn_mask, Tensor) or not (attn_mask.dtype == torch.bool or attn_mask.is_floating_point()):
+        kind = attn_mask.dtype if isinstance(attn_mask, Tensor) else type(attn_mask).__name__
+        raise ValueError(f"attn_mask: {kind}; give booleans (True: may attend) or numbers to add")
+    if attn_mask.device != query.device:
+        raise ValueError(f"attn_mask: on {attn_mask.device}, with query on {query.device}; give both one device")
     try:
         fits = torch.broadcast_shapes(attn_mask.shape, shape) == torch.Size(shape)
     except RuntimeError:
@@ -141,10 +156,20 @@ def _bias(attn_mask: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Tens
     if not fits:
         raise ValueError(f"attn_mask: shape {tuple(attn_mask.shape)} does not broadcast to the scores' shape {shape}")
     if attn_mask.dtype == torch.bool:
-        return torch.zeros(attn_mask.shape, dtype=dtype, device=attn_mask.device).masked_fill(~attn_mask, -math.inf)
-    if attn_mask.device.type == "cpu" and (attn_mask.isnan().any() or (attn_mask == math.inf).any()):
+        return torch.where(attn_mask, 0.0, -math.inf)
+    if not _holds(attn_mask, lambda x: (x < math.inf).all()):  # false for NaN too
         raise ValueError("attn_mask: holds NaN or +inf; give finite numbers, or −inf where a query may not attend")
-    return attn_mask.to(dtype)
+    return attn_mask
+
+
+def _holds(tensor: Tensor, condition: Callable[[Tensor], Tensor]) -> bool:
+    """Whether the tensor's values meet the condition; True where looking is dear or there are no values yet."""
+    if tensor.device.type != "cpu" or torch.compiler.is_compiling():
+        return True
+    try:
+        return bool(condition(tensor.detach()))
+    except RuntimeError:  # within vmap or FakeTensorMode
+        return True
 
 
 def _check(query: Tensor, key: Tensor, value: Tensor, enable_gqa: bool) -> None:
@@ -156,7 +181,7 @@ def _check(query: Tensor, key: Tensor, value: Tensor, enable_gqa: bool) -> None:
         if tensor.ndim < 2 + enable_gqa:
             wanted = "(…, heads, tokens, width)" if enable_gqa else "(…, tokens, width)"
             raise ValueError(f"{name}: shape {tuple(tensor.shape)}; give it the shape {wanted}")
-        if tensor.numel() == 0:
+        if 0 in tensor.shape[-2:]:
             raise ValueError(f"{name}: shape {tuple(tensor.shape)} holds nothing; give one token or more")
         if tensor.dtype != query.dtype or tensor.device != query.device:
             raise ValueError(
@@ -164,8 +189,7 @@ def _check(query: Tensor, key: Tensor, value: Tensor, enable_gqa: bool) -> None:
                 "give all three the same"
             )
         # A sum is cheap and not finite if an entry is not; it may overflow by itself, so look closer before refusing.
-        looking = tensor.device.type == "cpu" and not torch.compiler.is_compiling()
-        if looking and not tensor.detach().sum().isfinite() and not tensor.isfinite().all():
+        if not _holds(tensor, lambda x: x.sum().isfinite()) and not _holds(tensor, lambda x: x.isfinite().all()):
             raise ValueError(f"{name}: holds NaN or infinity; give finite numbers")
     if key.shape[-1] != query.shape[-1]:
         raise ValueError(f"key: width {key.shape[-1]}, with query of width {query.shape[-1]}; give both d_k")
@@ -174,7 +198,7 @@ def _check(query: Tensor, key: Tensor, value: Tensor, enable_gqa: bool) -> None:
     batch = slice(None, -3 if enable_gqa else -2)
     for name in ("key", "value"):
         tensor = named[name]
-        if enable_gqa and query.shape[-3] % tensor.shape[-3]:
+        if enable_gqa and query.shape[-3] % max(tensor.shape[-3], 1):
             raise ValueError(f"{name}: {tensor.shape[-3]} heads; give a divisor of the query's {query.shape[-3]}")
         try:
             torch.broadcast_shapes(query.shape[batch], tensor.shape[batch])

@@ -9,12 +9,16 @@ Logits may have any shape, one score per sample or a grid of them. The real and 
 for each loss is one mean over the real logits plus one over the fake ones; only the shape behind the first dimension
 must agree. The penalties come without their weight: multiply `gradient_penalty` by λ (10 in its paper), `r1_penalty`
 by γ/2.
+
+Values are looked at on the CPU alone, where that is cheap, and only where they exist: under `torch.compile`,
+`torch.func.vmap`, `FakeTensorMode` and on the meta device the checks of shape and dtype remain.
 """
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import logsigmoid, relu
 
 # Losses. Source of each pair: see GAN_LOSSES.
@@ -74,7 +78,8 @@ def _minus_mean(fake_logits: Tensor) -> Tensor:
 #: The names are `minimax`, `non_saturating`, `least_squares`, `hinge` and `wasserstein`. The first three, whose real
 #: samples have a label, also take `label_smoothing` for the discriminator: the label becomes 1 − label_smoothing / 2,
 #: as in `torch.nn.functional.cross_entropy` with two classes, while that of the fakes stays 0.
-#: Each raises a `ValueError` if the logits are not floating-point, not finite, empty, or of shapes that do not fit.
+#: Each raises a `ValueError` if the logits are not floating-point, not finite, empty (the mean of nothing is NaN), or
+#: of shapes that do not fit.
 #:
 #: :meta hide-value:
 GAN_LOSSES: dict[str, tuple[Callable[..., Tensor], Callable[[Tensor], Tensor]]] = {
@@ -99,34 +104,36 @@ def gradient_penalty(
     """E (‖∇ₓ a(x̂)‖ / target − 1)², at points x̂ drawn on the lines between pairs of real and fake samples.
 
     Source: Gulrajani et al. 2017 (arXiv:1704.00028), equation 3, without its weight λ; `target` as in TF-GAN. The norm
-    is one sample's, so the discriminator must score each sample by itself: no batch normalisation.
+    is one sample's, so the discriminator must score each sample by itself: no batch normalisation. Fused attention in
+    the discriminator is replaced by the plain formula, which has a second derivative.
 
     Args:
         discriminator: samples (B, ...) → logits; more than one logit per sample are summed.
         real: samples, shape (B, ...). No gradient flows back into them.
         fake: samples, the same shape. No gradient flows back into the generator.
-        target: the norm that costs nothing, more than 0.
-        generator: source of the random points x̂, on the device of `real`.
+        target: the norm that costs nothing, more than 0 and finite.
+        generator: source of the random points x̂, on the device of `real`. Within `torch.func.vmap` leave it out, and
+            give vmap `randomness="different"`.
 
     Returns:
         A scalar that can be differentiated with respect to the discriminator's parameters.
 
     Raises:
         ValueError: `real` or `fake` is empty, not finite, not floating-point, or without a batch dimension; their
-            shapes differ; `target` is not positive; or the discriminator's output does not depend on its input.
+            shapes or devices differ; `target` is not positive and finite; or the discriminator's output does not
+            depend on its input (not seen while compiling).
     """
     _check(real=real, fake=fake)
-    if not target > 0:
-        raise ValueError(f"target: {target!r}; give a norm above 0")
-    if real.shape != fake.shape or real.ndim == 0:
-        raise ValueError(
-            f"fake: shape {tuple(fake.shape)}, with real of shape {tuple(real.shape)}; "
-            "give both the shape (B, ...), for each point lies between one real and one fake sample"
-        )
+    if not 0 < target < torch.inf:  # false for NaN too
+        raise ValueError(f"target: {target!r}; give a norm above 0 that is finite")
+    _same_shape("real", real, "fake", fake)  # each point lies between one real and one fake sample
+    if real.ndim == 0:
+        raise ValueError("real: shape (); give it the shape (B, ...), a batch of samples")
     weight = torch.rand(
         (len(real),) + (1,) * (real.ndim - 1), dtype=real.dtype, device=real.device, generator=generator
     )
-    slope = _slope(discriminator, fake.detach() + weight * (real - fake).detach())  # (B, all the rest)
+    between = weight * real + (1 - weight) * fake  # real − fake can overflow
+    slope = _slope(discriminator, between)  # (B, all the rest)
     return (torch.linalg.vector_norm(slope, dim=1) / target - 1).square().mean()
 
 
@@ -144,7 +151,7 @@ def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tenso
 
     Raises:
         ValueError: `real` is empty, not finite, not floating-point, or without a batch dimension; or the
-            discriminator's output does not depend on its input.
+            discriminator's output does not depend on its input (not seen while compiling).
     """
     _check(real=real)
     if real.ndim == 0:
@@ -154,13 +161,29 @@ def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tenso
 
 def _slope(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """∇ₓ a at each sample of x, shape (B, all the rest); differentiable once more."""
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        logits = discriminator(x)
-        if not logits.requires_grad:
-            raise ValueError("discriminator: its output does not depend on its input; give one that keeps the graph")
-        (slope,) = torch.autograd.grad(logits.sum(), x, create_graph=True, materialize_grads=True)
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # a fused attention has no second derivative
+        if torch.compiler.is_compiling():  # which knows torch.func.grad, and not torch.autograd.grad
+            slope = torch.func.grad(lambda x: discriminator(x).sum())(x.detach())
+        elif torch.is_inference_mode_enabled():
+            with torch.inference_mode(False):
+                slope = _of_leaf(discriminator, x.clone().requires_grad_())
+        else:
+            try:
+                leaf = x.detach().requires_grad_()
+            except RuntimeError:  # within torch.func.grad or vmap, which make their own leaves: x.sum() is a pretext
+                _, slope = torch.func.grad(lambda x: (x.sum(), _of_leaf(discriminator, x)), has_aux=True)(x.detach())
+            else:
+                slope = _of_leaf(discriminator, leaf)
     return _raised(slope).flatten(1) if x.ndim > 1 else _raised(slope)[:, None]
+
+
+def _of_leaf(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    total, slope = discriminator(x).sum(), None
+    if total.requires_grad:  # of x or of the discriminator's parameters
+        (slope,) = torch.autograd.grad(total, x, create_graph=True, allow_unused=True)
+    if slope is None:
+        raise ValueError("discriminator: its output does not depend on its input; give one that keeps the graph")
+    return slope
 
 
 # The best discriminator
@@ -170,26 +193,28 @@ def optimal_discriminator(p: Tensor, q: Tensor) -> Tensor:
     """D* = p / (p + q), which no discriminator beats under the cross-entropy loss.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), proposition 1. Far out in the tails p and q round to 0; use
-    `optimal_logits` there.
+    `optimal_logits` there. Densities near the largest number of their dtype are as good as others.
 
     Args:
-        p: density of the data at some points, any shape.
+        p: density of the data at some points, any shape; no points give no probabilities.
         q: density of the generator's samples at the same points.
 
     Returns:
         Probabilities, the shape of p and q.
 
     Raises:
-        ValueError: `p` or `q` is negative, not finite, not floating-point or empty; their shapes differ; or both are 0
-            at some point, where D* is not defined.
+        ValueError: `p` or `q` is negative, not finite or not floating-point; their shapes or devices differ; or both
+            are 0 at some point, where D* is not defined.
     """
-    _check(p=p, q=q)
+    _check(empty=True, p=p, q=q)
     _same_shape("p", p, "q", q)
     for name, density in (("p", p), ("q", q)):
-        if (density < 0).any():
+        if not _holds(density >= 0):
             raise ValueError(f"{name}: {density.min().item():g} among its values; a density is 0 or more")
-    if ((p == 0) & (q == 0)).any():
+    if not _holds((p > 0) | (q > 0)):
         raise ValueError("p and q: both 0 at a point, where D* is not defined; give their logarithms to optimal_logits")
+    larger = torch.maximum(p, q).detach()
+    p, q = p / larger, q / larger  # at most 1: p + q itself can overflow
     return p / (p + q)
 
 
@@ -197,22 +222,22 @@ def optimal_logits(log_p: Tensor, log_q: Tensor) -> Tensor:
     """The logit of D*: log p − log q, exact where p and q themselves round to 0.
 
     Args:
-        log_p: log-density of the data at some points, any shape; −inf where the data never are.
+        log_p: log-density of the data at some points, any shape, none included; −inf where the data never are.
         log_q: log-density of the generator's samples at the same points; −inf likewise.
 
     Returns:
         Logits, the shape of both. Their sigmoid is p / (p + q).
 
     Raises:
-        ValueError: `log_p` or `log_q` is NaN, +inf, not floating-point or empty; their shapes differ; or both are −inf
-            at some point, where D* is not defined.
+        ValueError: `log_p` or `log_q` is NaN, +inf or not floating-point; their shapes or devices differ; or both are
+            −inf at some point, where D* is not defined.
     """
-    _check(finite=False, log_p=log_p, log_q=log_q)
+    _check(finite=False, empty=True, log_p=log_p, log_q=log_q)
     _same_shape("log_p", log_p, "log_q", log_q)
     for name, log_density in (("log_p", log_p), ("log_q", log_q)):
-        if not (log_density < torch.inf).all():  # false for NaN too
+        if not _holds(log_density < torch.inf):  # false for NaN too
             raise ValueError(f"{name}: holds NaN or +inf; give finite log-densities, or −inf where the density is 0")
-    if ((log_p == -torch.inf) & (log_q == -torch.inf)).any():
+    if not _holds((log_p > -torch.inf) | (log_q > -torch.inf)):
         raise ValueError("log_p and log_q: both −inf at a point, where D* is not defined; leave that point out")
     return log_p - log_q
 
@@ -220,18 +245,30 @@ def optimal_logits(log_p: Tensor, log_q: Tensor) -> Tensor:
 # Checks
 
 
-def _check(finite: bool = True, **tensors: Tensor) -> None:
+def _holds(condition: Tensor) -> bool:
+    """Whether a condition is true everywhere; True as well where looking is dear or there are no values yet."""
+    if condition.device.type != "cpu" or torch.compiler.is_compiling():
+        return True
+    try:
+        return bool(condition.all())
+    except RuntimeError:  # within vmap or FakeTensorMode
+        return True
+
+
+def _check(finite: bool = True, empty: bool = False, **tensors: Tensor) -> None:
     for name, tensor in tensors.items():
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
             kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
             raise ValueError(f"{name}: {kind}; give a tensor of floating-point numbers")
-        if tensor.numel() == 0:
+        if not empty and tensor.numel() == 0:
             raise ValueError(f"{name}: shape {tuple(tensor.shape)} holds nothing; give one value or more")
-        if finite and not tensor.isfinite().all():
+        if finite and not _holds(tensor.isfinite()):
             raise ValueError(f"{name}: holds NaN or infinity; give finite values")
 
 
 def _same_shape(first_name: str, first: Tensor, name: str, tensor: Tensor) -> None:
+    if first.device != tensor.device:
+        raise ValueError(f"{name}: on {tensor.device}, with {first_name} on {first.device}; give both on one device")
     if first.shape != tensor.shape:
         raise ValueError(
             f"{name}: shape {tuple(tensor.shape)}, with {first_name} of shape {tuple(first.shape)}; give both one shape"

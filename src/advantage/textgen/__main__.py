@@ -22,20 +22,7 @@ import os  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
 
-# Sizes and rates for a budget on two CPU cores, found by the searches in benchmarks/README.md; on a GPU larger ones.
-COLUMNS = ("num_layers", "d_model", "num_heads", "context", "batch", "muon_rate", "adam_rate")
-SHORT = dict(zip(COLUMNS, (2, 64, 2, 64, 12, 0.03, 0.03)))
-LONG = dict(zip(COLUMNS, (3, 96, 3, 128, 8, 0.014, 0.015)))
-GPU = dict(zip(COLUMNS, (6, 384, 6, 256, 64, 0.02, 0.01)))
-LSTM_RATE = 0.02  # of AdamW, which trains all of it
-
 LARGE = 1 << 28  # bytes of a corpus from which on it is streamed and not held in memory
-
-
-def size(preset: str, budget_seconds: float | None, budget_tokens: int | None) -> dict:
-    if preset == "gpu":
-        return dict(GPU)
-    return dict(SHORT if (budget_seconds or (budget_tokens or 0) / 25_000) <= 40 else LONG)
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -86,8 +73,9 @@ def train(options: argparse.Namespace) -> None:
     import torch.distributed as dist
 
     from advantage import ledger
-    from advantage.textgen import corpus, storage, tokenizer
-    from advantage.textgen.models import GPT, LSTM
+    from advantage.textgen import corpus, presets, shards, storage, tokenizer
+    from advantage.textgen.gpt import GPT
+    from advantage.textgen.lstm import LSTM
     from advantage.textgen.training import train as run
 
     cuda = torch.cuda.is_available()
@@ -96,24 +84,24 @@ def train(options: argparse.Namespace) -> None:
         if cuda:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     first = not dist.is_initialized() or dist.get_rank() == 0
-    chosen = size(options.preset or ("gpu" if cuda else "cpu"), options.budget_seconds, options.budget_tokens)
+    chosen = presets.size(options.preset or ("gpu" if cuda else "cpu"), options.budget_seconds, options.budget_tokens)
     if options.model == "lstm":
-        chosen["adam_rate"] = LSTM_RATE
+        chosen["adam_rate"] = presets.LSTM_RATE
     names = {"layers": "num_layers", "width": "d_model", "heads": "num_heads", "context": "context", "batch": "batch"}
     names |= {"muon_rate": "muon_rate", "adam_rate": "adam_rate"}
     chosen |= {key: getattr(options, flag) for flag, key in names.items() if getattr(options, flag) is not None}
 
     kinds = {"char": tokenizer.CharTokenizer, "byte": tokenizer.ByteTokenizer, "bpe": tokenizer.BPETokenizer}
     kind, learned = kinds[options.tokenizer], {"vocab_size": options.vocab_size} if options.tokenizer == "bpe" else {}
-    if options.corpus and corpus.size(options.corpus) > LARGE:  # from disk to disk, and mapped into memory
-        encoder = kind() if kind is tokenizer.ByteTokenizer else kind.train(corpus.stream(options.corpus), **learned)
+    if options.corpus and shards.size(options.corpus) > LARGE:  # from disk to disk, and mapped into memory
+        encoder = kind() if kind is tokenizer.ByteTokenizer else kind.train(shards.stream(options.corpus), **learned)
         folder = os.path.join(options.out, "tokens")
         if first:
             shutil.rmtree(folder, ignore_errors=True)
-            corpus.write_tokens(options.corpus, encoder, folder)
+            shards.write_tokens(options.corpus, encoder, folder)
         if dist.is_initialized():
             dist.barrier()
-        train_tokens, validation_tokens = corpus.read_tokens(folder, encoder)
+        train_tokens, validation_tokens = shards.read_tokens(folder, encoder)
         with open(os.path.join(folder, "tokens.json"), encoding="utf-8") as file:
             meta = json.load(file)
         validation_bytes, data_hash = meta["validation_bytes"], meta["sha256"]
@@ -170,14 +158,14 @@ def train(options: argparse.Namespace) -> None:
 
 
 def sample(options: argparse.Namespace) -> None:
-    from advantage.textgen import inkwell, sampling, storage
+    from advantage.textgen import inkwell, parsing, sampling, storage
 
     model, encoder = inkwell.load() if options.model == "inkwell" else storage.load(options.model)[:2]
     names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed")
     choice = {name: getattr(options, name) for name in names}
     print(options.prompt, end="", flush=True)
     if options.parses:
-        print(sampling.complete_python(model, encoder, options.prompt, options.tokens, **choice))
+        print(parsing.complete_python(model, encoder, options.prompt, options.tokens, **choice))
         return
     for piece in sampling.stream_text(model, encoder, options.prompt, options.tokens, **choice):
         print(piece, end="", flush=True)

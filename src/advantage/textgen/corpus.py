@@ -1,21 +1,15 @@
 """The corpus: what goes in, and what is held back to judge by.
 
 A corpus is a list of documents `(name, text)` in a fixed order. `documents` collects them, `split` holds some back
-without leaking, `join` makes one text of them. A corpus larger than memory never becomes a list: `write_tokens`
-streams it into files of tokens.
+without leaking, `join` makes one text of them. A corpus larger than memory never becomes a list: see `shards`.
 """
 
 import codecs
 import hashlib
-import json
 import os
-import shutil
 import sysconfig
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-import numpy as np
 
 Documents = list[tuple[str, str]]
 
@@ -27,7 +21,6 @@ LICENCE = (
 _NOT_SOURCE = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
 _CHUNK = 1 << 20  # bytes read at a time
 _LONG_LINE = 20  # characters; shorter lines ("    return None", "else:") say nothing about copying
-_WHITESPACE = " \t\n\r\f\v"
 
 
 # -------------------------------------------------------------------- collect
@@ -52,15 +45,15 @@ def documents(path: str | Path | None = None, suffixes: Iterable[str] = (), max_
     """
     if path is None:
         return _standard_library()
-    found = _files(path, suffixes)
+    found = files(path, suffixes)
     total = sum(file.stat().st_size for _, file in found)
     if total > max_bytes:
         largest = max((file for _, file in found), key=lambda file: file.stat().st_size)
         raise ValueError(
             f"{path}: {total:,} bytes are more than documents() holds in memory ({max_bytes:,}); "
-            f"the largest file is {largest}. write_tokens() streams a corpus of any size"
+            f"the largest file is {largest}. shards.write_tokens() streams a corpus of any size"
         )
-    collected = [(name, "".join(_read(file))) for name, file in found]
+    collected = [(name, "".join(read(file))) for name, file in found]
     collected = [(name, text) for name, text in collected if text]
     if not collected:
         raise ValueError(f"{path}: no text: the file, or every file of the folder, is empty")
@@ -70,11 +63,11 @@ def documents(path: str | Path | None = None, suffixes: Iterable[str] = (), max_
 def _standard_library() -> Documents:
     root = Path(sysconfig.get_path("stdlib"))
     collected = []
-    for name, file in _files(root, (".py",)):
+    for name, file in files(root, (".py",)):
         folders = set(name.split("/")[:-1])
         if folders & _NOT_SOURCE or name.startswith(("_sysconfigdata", "config-", "pydoc_data/")):
             continue  # tests, other people's packages, and what describes only the machine that built this Python
-        if text := "".join(_read(file)):
+        if text := "".join(read(file)):
             collected.append((name, text))
     try:
         from pydoc_data.topics import topics
@@ -84,7 +77,7 @@ def _standard_library() -> Documents:
     return sorted(collected)
 
 
-def _files(path: str | Path, suffixes: Iterable[str] = ()) -> list[tuple[str, Path]]:
+def files(path: str | Path, suffixes: Iterable[str] = ()) -> list[tuple[str, Path]]:
     """`(name, file)` of every file that belongs to the corpus, sorted by name."""
     path, suffixes = Path(path), tuple(suffixes)
     if not path.is_dir():
@@ -108,7 +101,7 @@ def _files(path: str | Path, suffixes: Iterable[str] = ()) -> list[tuple[str, Pa
     return sorted(found)
 
 
-def _read(file: Path) -> Iterator[str]:
+def read(file: Path) -> Iterator[str]:
     """The text of one file, a chunk at a time, cleaned of byte-order mark and carriage returns."""
     if file.exists() and not file.is_file():
         raise ValueError(f"{file}: not a regular file")
@@ -181,13 +174,13 @@ def split(documents: Documents, fraction: float = 0.1, most: float = 0.5) -> tup
         raise ValueError(f"fraction: {fraction!r} is not between 0 and 1")
     if len(documents) == 1:
         ((name, text),) = documents
-        cut = _cut(len(text), fraction, name)
-        return [(name, text[:cut])], [(name, text[cut:])]
+        at = cut(len(text), fraction, name)
+        return [(name, text[:at])], [(name, text[at:])]
     unique = deduplicate(documents, most)
-    held_back = _held_back([name for name, _ in unique], fraction)
-    train = [(name, text) for name, text in unique if name not in held_back]
+    judged = held_back([name for name, _ in unique], fraction)
+    train = [(name, text) for name, text in unique if name not in judged]
     seen = set().union(*(_lines(text) for _, text in train)) if train else set()
-    validation = [(name, text) for name, text in unique if name in held_back and _share(_lines(text), seen) <= most]
+    validation = [(name, text) for name, text in unique if name in judged and _share(_lines(text), seen) <= most]
     if not train or not validation:
         raise ValueError(
             f"documents: {len(documents)} documents, of which {len(unique)} are not copies, cannot be split in two; "
@@ -196,13 +189,15 @@ def split(documents: Documents, fraction: float = 0.1, most: float = 0.5) -> tup
     return train, validation
 
 
-def _cut(characters: int, fraction: float, name: str) -> int:
+def cut(characters: int, fraction: float, name: str) -> int:
+    """Where one document is cut into training and validation text, so that neither side is empty."""
     if characters < 2:
         raise ValueError(f"{name}: {characters} characters cannot be split into training and validation text")
     return min(max(int(characters * (1 - fraction)), 1), characters - 1)
 
 
-def _held_back(names: list[str], fraction: float) -> set[str]:
+def held_back(names: list[str], fraction: float) -> set[str]:
+    """The names whose hash puts them on the validation side."""
     position = {name: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64 for name in names}
     chosen = {name for name in names if position[name] < fraction}
     if len(names) > 1 and not chosen:
@@ -242,166 +237,3 @@ def sha256(documents: Documents) -> str:
                 len(data).to_bytes(8, "big") + data
             )  # lengths first, so that no other cut gives the same bytes
     return digest.hexdigest()
-
-
-# --------------------------------------------------------------------- larger than memory
-
-
-def cut_before_whitespace(chunks: Iterable[str], size: int = 1 << 16) -> Iterator[str]:
-    """The same text in pieces of about `size` characters, each cut between a non-space and a space.
-
-    No token of the tokenizers here crosses such a place, so that encoding the pieces gives the tokens of the whole
-    text. (Text that runs on for `size` characters without a space is cut where it stands.)
-    """
-    held = ""
-    for chunk in chunks:
-        held += chunk
-        while len(held) > 2 * size:
-            at = next(
-                (i for i in range(2 * size, size, -1) if held[i] in _WHITESPACE and held[i - 1] not in _WHITESPACE),
-                2 * size,
-            )
-            yield held[:at]
-            held = held[at:]
-    if held:
-        yield held
-
-
-def size(path: str | Path, suffixes: Iterable[str] = ()) -> int:
-    """Bytes of a corpus on disk, in the files that `documents` would read."""
-    return sum(file.stat().st_size for _, file in _files(path, suffixes))
-
-
-def stream(path: str | Path, fraction: float = 0.1, suffixes: Iterable[str] = ()) -> Iterator[str]:
-    """The training side of `write_tokens`, a chunk at a time: what a tokenizer may learn from."""
-    found, sizes, _ = _survey(path, suffixes)
-    yield from _side(found, sizes, _held_back(list(sizes), fraction), "train", fraction)
-
-
-def _survey(
-    path: str | Path, suffixes: Iterable[str] = ()
-) -> tuple[list[tuple[str, Path]], dict[str, int], dict[str, str]]:
-    """The files, and the characters and the hash of each that is neither empty nor a copy."""
-    found, sizes, hashes = _files(path, suffixes), {}, {}
-    seen = set()
-    for name, file in found:
-        digest, characters = hashlib.sha256(), 0
-        for text in _read(file):
-            digest.update(text.encode())
-            characters += len(text)
-        if characters and digest.hexdigest() not in seen:
-            sizes[name], hashes[name] = characters, digest.hexdigest()
-            seen.add(digest.hexdigest())
-    if not sizes:
-        raise ValueError(f"{path}: no text: the file, or every file of the folder, is empty")
-    return found, sizes, hashes
-
-
-def write_tokens(
-    path: str | Path, tokenizer, folder: str | Path, fraction: float = 0.1, suffixes: Iterable[str] = ()
-) -> dict[str, object]:
-    """Stream a corpus of any size into `folder/train.bin` and `folder/validation.bin`.
-
-    Memory stays at a few megabytes. The split is that of `split`, but for copies: only documents that are equal to
-    the letter are dropped. The folder appears when everything in it is complete, or not at all.
-
-    Args:
-        path: a UTF-8 file or a folder of them.
-        tokenizer: one of `advantage.textgen.tokenizer`.
-        folder: where to write; it must not exist yet.
-        fraction: as in `split`.
-        suffixes: as in `documents`.
-
-    Returns:
-        What `folder/tokens.json` holds: the tokenizer's fingerprint, the number of tokens, bytes and characters, the
-        hash of the text.
-
-    Raises:
-        ValueError, OSError: as in `documents`; FileExistsError where `folder` exists.
-    """
-    folder = Path(folder)
-    if folder.exists():
-        raise FileExistsError(f"{folder}: exists; name a new folder, or remove it")
-    found, sizes, hashes = _survey(path, suffixes)
-    names = list(sizes)
-    held_back = _held_back(names, fraction)
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        counts, length = {}, {}
-        for part in ("train", "validation"):  # second pass, once for each side
-            counts[part] = length[part] = 0
-            with open(unfinished / f"{part}.bin", "wb") as out:
-                for piece in cut_before_whitespace(_side(found, sizes, held_back, part, fraction)):
-                    ids = np.asarray(tokenizer.encode(piece), dtype=tokenizer.dtype)
-                    counts[part] += len(ids)
-                    length[part] += len(piece.encode())
-                    out.write(ids.tobytes())
-                out.flush()
-                os.fsync(out.fileno())
-            if not counts[part]:
-                raise ValueError(f"{path}: no text is left for {part}; give more files, or one single file")
-        meta = {
-            "tokenizer": tokenizer.fingerprint,
-            "dtype": np.dtype(tokenizer.dtype).name,
-            "train_tokens": counts["train"],
-            "validation_tokens": counts["validation"],
-            "validation_bytes": length["validation"],
-            "documents": len(names),
-            "characters": sum(sizes.values()),
-            "sha256": hashlib.sha256("".join(f"{name}\n{hashes[name]}\n" for name in names).encode()).hexdigest(),
-        }
-        (unfinished / "tokens.json").write_text(json.dumps(meta, indent=1) + "\n")
-        unfinished.chmod(0o755)
-        os.replace(unfinished, folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
-    return meta
-
-
-def _side(
-    found: list[tuple[str, Path]], sizes: dict[str, int], held_back: set[str], part: str, fraction: float
-) -> Iterator[str]:
-    """The text of one side of the split, a chunk at a time."""
-    if len(sizes) == 1:  # one document: its beginning, or its end
-        ((name, size),) = sizes.items()
-        cut, at = _cut(size, fraction, name), 0
-        for text in _read(dict(found)[name]):
-            inside = max(cut - at, 0)
-            at += len(text)
-            yield text[:inside] if part == "train" else text[inside:]
-        return
-    first = True
-    for name, file in found:
-        if name in sizes and (name in held_back) == (part == "validation"):
-            if not first:
-                yield SEPARATOR
-            first = False
-            yield from _read(file)
-
-
-def read_tokens(folder: str | Path, tokenizer=None) -> tuple[np.memmap, np.memmap]:
-    """`(train, validation)` as `write_tokens` left them: arrays on disk, of which only what is touched comes into
-    memory.
-
-    Raises:
-        ValueError: the tokens were written with another tokenizer, or a file is damaged.
-    """
-    folder = Path(folder)
-    meta = json.loads((folder / "tokens.json").read_text())
-    if tokenizer is not None and tokenizer.fingerprint != meta["tokenizer"]:
-        raise ValueError(
-            f"{folder}: written with tokenizer {meta['tokenizer'][:12]}, not with {tokenizer.fingerprint[:12]}; "
-            "load the tokenizer that belongs to it, or write the tokens again"
-        )
-    parts = []
-    for part in ("train", "validation"):
-        file, dtype = folder / f"{part}.bin", np.dtype(meta["dtype"])
-        if file.stat().st_size != meta[f"{part}_tokens"] * dtype.itemsize:
-            raise ValueError(
-                f"{file}: damaged: {file.stat().st_size} bytes where {meta[f'{part}_tokens']} tokens were written"
-            )
-        parts.append(np.memmap(file, dtype=dtype, mode="r"))
-    return tuple(parts)

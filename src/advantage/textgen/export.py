@@ -2,7 +2,7 @@
 
 import torch
 
-from advantage.textgen.models import EPSILON, GPT, ROTARY_BASE
+from advantage.textgen.gpt import EPSILON, GPT, ROTARY_BASE
 
 
 def to_transformers(model: GPT):
@@ -20,7 +20,7 @@ def to_transformers(model: GPT):
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
     if not isinstance(model, GPT):
-        raise ValueError(f"model: {type(model).__name__}; must be a GPT of advantage.textgen.models")
+        raise ValueError(f"model: {type(model).__name__}; must be a GPT of advantage.textgen.gpt")
     settings, d_model = model.settings, model.settings["d_model"]
     config = Qwen3Config(
         vocab_size=settings["vocab_size"],

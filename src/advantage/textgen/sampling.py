@@ -1,18 +1,14 @@
 """From a model's probabilities to text: choose the next token, append it, ask again.
 
 `probabilities` turns logits into the distribution that is drawn from; `stream` and `generate` run the loop, with a
-key–value cache and for several prompts at once; `complete` and `stream_text` do the same for text; `complete_python`
-draws text that parses; `beam_search` looks for the most probable text instead; `longest_verbatim` measures what was
-copied.
+key–value cache and for several prompts at once; `complete` and `stream_text` do the same for text; `beam_search` looks
+for the most probable text instead.
 
 A model here is anything with `model(ids) → logits`, (B, T) → (B, T, V), `model(ids, cache) → logits` for tokens that
 follow those in the cache, `model.new_cache(batch, length)`, and `model.context`, the tokens it can see (None: any
 number).
 """
 
-import ast
-import codeop
-import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -20,10 +16,6 @@ import torch
 from torch import Tensor
 
 NEVER = float("-inf")
-
-
-class NoContinuation(ValueError):
-    """No continuation was found that parses, in as many tokens as were allowed."""
 
 
 # ---------------------------------------------------------------------- choosing one token
@@ -243,7 +235,7 @@ def generate(model, prompts: Sequence[Sequence[int]], max_new_tokens: int, **opt
 # ----------------------------------------------------------------------- with text
 
 
-def _prompt(tokenizer, prompt: str) -> tuple[list[int], bytes]:
+def prompt_ids(tokenizer, prompt: str) -> tuple[list[int], bytes]:
     """The ids of a prompt, and the white space at its end that is left to the first token drawn.
 
     Byte pairs give the space before a word to the word. A prompt that ends in a space would end where no text does
@@ -257,7 +249,7 @@ def _prompt(tokenizer, prompt: str) -> tuple[list[int], bytes]:
     return ids or [tokenizer.start], b""
 
 
-def _first(tokenizer, held: list[bytes]) -> Tensor | None:
+def first_tokens(tokenizer, held: list[bytes]) -> Tensor | None:
     """(B, V): the tokens that begin with what each prompt has left to them; None where none has."""
     if not any(held):
         return None
@@ -274,8 +266,8 @@ def stream_text(model, tokenizer, prompt: str, max_new_tokens: int = 200, **opti
         ValueError: the vocabulary lacks a character of the prompt.
     """
     options.setdefault("stop", tokenizer.start if tokenizer.token_bytes[tokenizer.start] == b"\0" else None)
-    ids, held = _prompt(tokenizer, prompt)
-    steps = stream(model, [ids], max_new_tokens, first=_first(tokenizer, [held]), **options)
+    ids, held = prompt_ids(tokenizer, prompt)
+    steps = stream(model, [ids], max_new_tokens, first=first_tokens(tokenizer, [held]), **options)
     for piece in tokenizer.stream(step[0] for step in steps if step[0] is not None):
         yield piece[len(held) :]
         held = b""
@@ -285,126 +277,11 @@ def complete(model, tokenizer, prompts: str | list[str], max_new_tokens: int = 2
     """Continue one prompt or several at once: the new text of each, without the prompt; as `stream_text` does."""
     several = [prompts] if isinstance(prompts, str) else prompts
     options.setdefault("stop", tokenizer.start if tokenizer.token_bytes[tokenizer.start] == b"\0" else None)
-    begun = [_prompt(tokenizer, prompt) for prompt in several]
+    begun = [prompt_ids(tokenizer, prompt) for prompt in several]
     held = [rest for _, rest in begun]
-    drawn = generate(model, [ids for ids, _ in begun], max_new_tokens, first=_first(tokenizer, held), **options)
+    drawn = generate(model, [ids for ids, _ in begun], max_new_tokens, first=first_tokens(tokenizer, held), **options)
     texts = [tokenizer.decode(ids)[len(rest) :] for ids, rest in zip(drawn, held)]
     return texts[0] if isinstance(prompts, str) else texts
-
-
-# --------------------------------------------------------------------- text that parses
-
-
-CLOSERS = ('"""\n', "'''\n", *(" " * indent + "pass\n" for indent in (4, 8, 12, 16)))
-
-
-def parses(source: str) -> bool:
-    """Whether Python's parser accepts the text as a whole."""
-    return _parse(source, 0) is None
-
-
-def can_begin(source: str) -> bool:
-    """Whether a text of whole lines can begin a Python file: it parses, or the parser ran out of text and found
-    nothing wrong."""
-    error = _parse(source, codeop.PyCF_ALLOW_INCOMPLETE_INPUT | codeop.PyCF_DONT_IMPLY_DEDENT)
-    return error is None or "incomplete input" in str(error)
-
-
-def _parse(source: str, flags: int) -> Exception | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            compile(source, "<text>", "exec", ast.PyCF_ONLY_AST | flags, dont_inherit=True)
-        except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError) as error:
-            return error
-    return None
-
-
-def complete_python(
-    model,
-    tokenizer,
-    prompt: str = "",
-    max_new_tokens: int = 200,
-    *,
-    tries: int = 4,
-    patience: int = 20,
-    seed: int = 0,
-    stop: int | None = None,
-    **options,
-) -> str:
-    """Continue a prompt so that prompt and continuation together parse as Python.
-
-    Whenever a line is complete, the parser is asked whether the text so far can begin a Python file. If not, the line
-    is drawn again; after `tries` failures the line before it is drawn again too. At the end the text is cut back to
-    the last line with which it parses. Where there is none, as in a body that is only the beginning of a docstring,
-    the quotes are closed or a `pass` is added; where that does not help either, all is drawn again.
-
-    This is not the model's distribution given that the text parses: each line is conditioned only on what came before
-    it, so a text whose beginning is easy to finish badly is drawn too often, and the cut prefers texts that end where
-    a statement ends. Drawing whole texts until one parses would be exact, and costs one over the parse rate.
-
-    Args:
-        model, tokenizer, prompt, max_new_tokens, seed: as in `complete`.
-        tries: draws of a line before the line above is given up.
-        patience: at most `patience * max_new_tokens` tokens are drawn.
-        stop: the text ends when this id is drawn; None: where a document ends.
-        options: as in `stream`.
-
-    Returns:
-        The new text, without the prompt.
-
-    Raises:
-        ValueError: no file can begin with the prompt.
-        NoContinuation: no continuation that parses was found.
-    """
-    if not can_begin(prompt[: prompt.rfind("\n") + 1]):
-        raise ValueError(f"prompt: no Python file can begin with {prompt[:60]!r}")
-    begin, held = _prompt(tokenizer, prompt)
-    first, known = _first(tokenizer, [held]), prompt[: len(prompt) - len(held)]
-    if stop is None and tokenizer.token_bytes[tokenizer.start] == b"\0":
-        stop = tokenizer.start
-    drawn, allowed = 0, patience * max_new_tokens
-    longest = "" if parses(prompt) else None  # the longest continuation so far that parses
-    while drawn < allowed:  # once, but for a text of which no part parses: a string left open in its first line
-        ids, accepted, failures, ended = [], [0], 0, False
-        while len(ids) < max_new_tokens and drawn < allowed and not ended:
-            ended = True
-            left = {"max_new_tokens": max_new_tokens - len(ids), "first": None if ids else first, "stop": stop}
-            for (token,) in stream(model, [begin + ids], seed=seed + drawn, **left, **options):
-                drawn += 1
-                if token is None or drawn > allowed:
-                    break
-                ids.append(token)
-                if b"\n" not in tokenizer.token_bytes[token]:
-                    continue
-                text = known + tokenizer.decode(ids)
-                head = text[: text.rfind("\n") + 1]
-                if can_begin(head):
-                    accepted.append(len(ids))
-                    failures = 0
-                    if len(head) - len(prompt) > len(longest or "") and parses(head):
-                        longest = head[len(prompt) :]
-                    continue
-                failures += 1
-                if failures >= tries and len(accepted) > 1:
-                    accepted.pop()
-                    failures = 0
-                del ids[accepted[-1] :]
-                ended = False
-                break
-        lines = tokenizer.decode(ids)[len(held) :].splitlines(keepends=True)
-        for ending in ("", *CLOSERS):  # cut back; where no part parses, close what the last whole lines left open
-            for end in range(len(lines), 0, -1):
-                text = "".join(lines[:end]) + ending
-                if (not ending or lines[end - 1].endswith("\n")) and parses(prompt + text):
-                    return text
-        if not ids and longest is not None:  # the document ended at once
-            break
-    if longest is not None:
-        return longest
-    raise NoContinuation(
-        f"prompt: found no continuation of {prompt[:60]!r} that parses in {drawn} tokens; allow more, or try a seed"
-    )
 
 
 # --------------------------------------------------------------------- beam search
@@ -445,68 +322,3 @@ def beam_search(
         ids = torch.cat([ids[best // log_p.shape[1]], (best % log_p.shape[1])[:, None]], dim=1)
     scale = max(max_new_tokens, 1) ** length_penalty
     return [(row[len(prompt) :].tolist(), score / scale) for row, score in zip(ids, scores.tolist())]
-
-
-# --------------------------------------------------------------- memorisation
-
-SHORTEST = 16  # characters; a shorter match says nothing
-
-
-def longest_verbatim(texts: Sequence[str], source: str) -> list[str]:
-    """The longest passage of each text that stands, character for character, in `source`; "" if shorter than 16
-    characters.
-
-    All windows of 16 characters are looked up by a rolling hash; those that are found are lengthened, one character
-    at a time.
-    """
-    border = "\U0010ffff"
-    codes = [
-        np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.uint64) + 1
-        for text in (border.join(texts), source)
-    ]
-    longest = [""] * len(texts)
-    if min(map(len, codes)) < SHORTEST:
-        return longest
-    # With sums S[i] of code[j] * m^j for j < i, the window of L at i has the hash (S[i + L] - S[i]) * m^-i, modulo
-    # 2^64.
-    m = 0x9E3779B97F4A7C15
-    count = max(map(len, codes)) + 1
-    power = _powers(m, count)
-    inverse = _powers(pow(m, -1, 1 << 64), count)
-    sums = [np.concatenate([[np.uint64(0)], np.cumsum(code * power[: len(code)], dtype=np.uint64)]) for code in codes]
-    owner = np.repeat(np.arange(len(texts)), [len(text) + 1 for text in texts])
-    first = np.concatenate([[0], np.cumsum([len(text) + 1 for text in texts])])
-    places = [np.arange(len(code)) for code in codes]
-    length = SHORTEST
-    while all(map(len, places)):
-        places = [place[place + length <= len(code)] for place, code in zip(places, codes)]
-        hashes = [(total[place + length] - total[place]) * inverse[place] for total, place in zip(sums, places)]
-        common = [_within(hashes[0], hashes[1]), None]
-        common[1] = _within(hashes[1], hashes[0][common[0]])
-        places = [place[found] for place, found in zip(places, common)]
-        for row, place in zip(*np.unique(owner[places[0]], return_index=True)):
-            at = places[0][place] - first[row]
-            longest[row] = texts[row][at : at + length]
-        length += 1
-    return longest
-
-
-def _powers(base: int, count: int) -> np.ndarray:
-    power = np.full(count, base, np.uint64)
-    power[0] = 1
-    return np.cumprod(power, dtype=np.uint64)
-
-
-def _within(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """For each value whether it is among the others; the smaller of the two is sorted."""
-    if not len(others) or not len(values):
-        return np.zeros(len(values), bool)
-    if len(others) <= len(values):
-        others = np.unique(others)
-        at = np.searchsorted(others, values).clip(max=len(others) - 1)
-        return others[at] == values
-    distinct, back = np.unique(values, return_inverse=True)
-    at = np.searchsorted(distinct, others).clip(max=len(distinct) - 1)
-    found = np.zeros(len(distinct), bool)
-    found[at[distinct[at] == others]] = True
-    return found[back]

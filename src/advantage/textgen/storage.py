@@ -9,7 +9,17 @@ import torch
 from torch import nn
 
 from advantage.textgen import tokenizer as tokenizers
-from advantage.textgen.models import build
+from advantage.textgen.gpt import GPT
+from advantage.textgen.lstm import LSTM
+
+
+def build(settings: dict) -> GPT | LSTM:
+    """The model that `model.settings` describes, with fresh weights."""
+    settings = dict(settings)
+    kind = settings.pop("model", None)
+    if kind not in ("gpt", "lstm"):
+        raise ValueError(f"model: {kind!r}; must be 'gpt' or 'lstm'")
+    return (GPT if kind == "gpt" else LSTM)(**settings)
 
 
 def save(folder: str | Path, model: nn.Module, tokenizer, facts: dict, dtype: torch.dtype = torch.float32) -> None:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from advantage.textgen.corpus import SEPARATOR, cut_before_whitespace
+from advantage.textgen.corpus import SEPARATOR
+from advantage.textgen.shards import cut_before_whitespace
 
 UNKNOWN = "\ufffd"  # the character that stands for one that the vocabulary lacks
 FILE = "tokenizer.json"

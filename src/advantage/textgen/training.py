@@ -6,16 +6,10 @@ needs no random state in the checkpoint, since the batch of step i depends on th
 seconds the learning rate follows the clock, so that two runs are alike but not equal.
 """
 
-import csv
-import hashlib
-import json
 import math
 import os
-import shutil
 import signal
-import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from advantage.textgen.models import GPT
+from advantage.textgen import checkpoints
+from advantage.textgen.muon import Optimiser
 
 
 class Run(NamedTuple):
@@ -61,88 +56,6 @@ def evaluate(model: nn.Module, tokens: np.ndarray, context: int, at_once: int = 
         logits = model(piece[:-1].view(count, length))
         total += F.cross_entropy(logits.float().flatten(0, 1), piece[1:], reduction="sum").item()
     return total / (len(tokens) - 1)
-
-
-# a, b, c of each polynomial x ↦ a x + b x³ + c x⁵: one after the other they take all of [0.001, 1] towards 1
-POLAR = (
-    (8.287212, -23.595887, 17.300387),
-    (4.107059, -2.947850, 0.544843),
-    (3.948691, -2.908902, 0.551819),
-    (3.318420, -2.488488, 0.510049),
-    (2.300652, -1.668904, 0.418807),
-)
-
-
-def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
-    """Push the singular values of each of k matrices, (k, m, n), towards 1, with matrix products alone.
-
-    Source: Amsel et al. 2025 (arXiv:2505.16932), algorithm 1, whose coefficients these are, without its safety factors;
-    for Muon, by Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon/).
-
-    Args:
-        matrices: k of them, shape (k, m, n).
-        steps: products of polynomials, 1 to 5; more bring small singular values nearer to 1.
-
-    Raises:
-        ValueError: `steps` is not among 1 … 5.
-    """
-    if steps not in range(1, len(POLAR) + 1):
-        raise ValueError(f"steps: got {steps!r}; must be a whole number from 1 to {len(POLAR)}")
-    tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT if tall else matrices
-    x = x / (1.01 * torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)  # no singular value above 1, rounding included
-    for a, b, c in POLAR[:steps]:
-        gram = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.mT if tall else x
-
-
-class Optimiser:
-    """Muon for the matrices inside the GPT's blocks, all of one shape at once; AdamW for everything else.
-
-    Muon orthogonalises the averaged gradient of a matrix, so that no direction of it is updated more than another.
-    """
-
-    def __init__(self, model: nn.Module, muon_rate: float, adam_rate: float, momentum: float = 0.9) -> None:
-        self.muon_rate, self.adam_rate, self.momentum = muon_rate, adam_rate, momentum
-        matrices = [p for block in model.blocks for p in block.parameters()] if isinstance(model, GPT) else []
-        self.groups = [[p for p in matrices if p.shape == shape] for shape in dict.fromkeys(p.shape for p in matrices)]
-        self.average = [torch.zeros_like(torch.stack([*group])) for group in self.groups]
-        chosen = {id(p) for p in matrices}
-        self.others = [p for p in model.parameters() if id(p) not in chosen]
-        self.adam = torch.optim.AdamW(self.others, lr=adam_rate, betas=(0.9, 0.98), weight_decay=0.0)
-
-    @torch.no_grad()
-    def step(self, factor: float) -> None:
-        """One update with both learning rates multiplied by `factor`; clears the gradients."""
-        for group, average in zip(self.groups, self.average):
-            gradient = torch.stack([p.grad for p in group])  # (matrices, m, n)
-            average.lerp_(gradient, 1 - self.momentum)
-            update = gradient.lerp_(average, self.momentum)
-            m, n = update.shape[-2:]
-            if m == 3 * n:  # queries, keys and values are three matrices in one
-                update = orthogonalise(update.view(-1, n, n)).view(-1, m, n)
-            else:
-                update = orthogonalise(update) * max(1, m / n) ** 0.5
-            torch._foreach_add_(group, list(update.unbind()), alpha=-self.muon_rate * factor)
-        for settings in self.adam.param_groups:
-            settings["lr"] = self.adam_rate * factor
-        self.adam.step()
-        for p in [*self.others, *(p for group in self.groups for p in group)]:
-            p.grad = None
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything that the next step depends on, as named tensors."""
-        named = {f"average.{i}": average for i, average in enumerate(self.average)}
-        for i, p in enumerate(self.others):
-            named |= {f"adam.{i}.{key}": value for key, value in self.adam.state[p].items()}
-        return named
-
-    def load(self, named: dict[str, Tensor]) -> None:
-        for i, average in enumerate(self.average):
-            average.copy_(named[f"average.{i}"])
-        for i, p in enumerate(self.others):
-            self.adam.state[p] = {key: named[f"adam.{i}.{key}"].clone() for key in ("step", "exp_avg", "exp_avg_sq")}
 
 
 def rate(progress: float, step: int, warmup: int, decay: float) -> float:
@@ -224,7 +137,7 @@ def train(
     if out is not None:
         out = Path(out)
         out.mkdir(parents=True, exist_ok=True)
-        step, before, log = resume(out, model, optimiser)
+        step, before, log = checkpoints.resume(out, model, optimiser)
     if ranks > 1:  # all start alike
         for p in model.parameters():
             dist.broadcast(p.data, 0)
@@ -275,7 +188,7 @@ def train(
                 on_step(step)
             due = interruption.asked or time.perf_counter() - saved > checkpoint_seconds
             if out is not None and rank == 0 and due:
-                save(out, model, optimiser, step, time.perf_counter() - started, log)
+                checkpoints.save(out, model, optimiser, step, time.perf_counter() - started, log)
                 saved = time.perf_counter()
             if interruption.asked:
                 bar.close()
@@ -286,7 +199,7 @@ def train(
     seconds = time.perf_counter() - started
     log.append(_row(step, tokens, seconds, "", f"{val_loss:.4f}"))
     if out is not None and rank == 0:
-        save(out, model, optimiser, step, seconds, log)
+        checkpoints.save(out, model, optimiser, step, seconds, log)
     return Run(val_loss, seconds, tokens, step, log)
 
 
@@ -298,74 +211,6 @@ def _row(step: int, tokens: int, seconds: float, train_loss: str, val_loss: str)
         "train_loss": train_loss,
         "val_loss": val_loss,
     }
-
-
-# ---------------------------------------------------------------------------------------------- checkpoints
-
-
-def save(out: Path, model: nn.Module, optimiser: Optimiser, step: int, seconds: float, log: list[dict]) -> Path:
-    """Write a checkpoint folder beside its place, then rename it; keep the one before, drop older ones."""
-    from safetensors.torch import save_file
-
-    temporary = Path(tempfile.mkdtemp(prefix=".checkpoint-", dir=out))
-    try:
-        weights = {name: p.detach().contiguous().clone() for name, p in model.named_parameters()}
-        save_file(weights, temporary / "model.safetensors")
-        save_file(
-            {k: v.detach().contiguous().clone() for k, v in optimiser.state().items()},
-            temporary / "optimiser.safetensors",
-        )
-        hashes = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(temporary.iterdir())}
-        state = {"step": step, "seconds": seconds, "settings": model.settings, "sha256": hashes, "log": log}
-        _write(temporary / "state.json", json.dumps(state))
-        place = out / f"checkpoint-{step:08d}"
-        if place.exists():  # the same step again
-            shutil.rmtree(place)
-        os.replace(temporary, place)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    with tempfile.NamedTemporaryFile("w", dir=out, delete=False, newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["step", "tokens", "seconds", "train_loss", "val_loss"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(log)
-    os.replace(file.name, out / "log.csv")
-    for old in sorted(out.glob("checkpoint-*"))[:-2]:
-        shutil.rmtree(old, ignore_errors=True)
-    return place
-
-
-def resume(out: Path, model: nn.Module, optimiser: Optimiser) -> tuple[int, float, list[dict]]:
-    """Load the newest undamaged checkpoint in `out`; returns (step, seconds, log), or (0, 0.0, []) if there is none.
-
-    A damaged checkpoint is named in a warning, and the one before is used.
-
-    Raises:
-        ValueError: the checkpoint is of a model with other settings.
-    """
-    from safetensors.torch import load_file
-
-    for left in out.glob(".checkpoint-*"):
-        shutil.rmtree(left, ignore_errors=True)
-    for place in sorted(out.glob("checkpoint-*"), reverse=True):
-        try:
-            state = json.loads((place / "state.json").read_text(encoding="utf-8"))
-            for name, expected in state["sha256"].items():
-                if hashlib.sha256((place / name).read_bytes()).hexdigest() != expected:
-                    raise ValueError(f"{name} is not what was written")
-        except (OSError, ValueError, KeyError) as error:
-            warnings.warn(f"checkpoint {place} is damaged ({error}); trying the one before", stacklevel=2)
-            continue
-        if state["settings"] != model.settings:
-            raise ValueError(f"out: {place} holds a model of {state['settings']}, not of {model.settings}")
-        model.load_state_dict(load_file(place / "model.safetensors"), strict=False)
-        optimiser.load(load_file(place / "optimiser.safetensors"))
-        return state["step"], state["seconds"], state["log"]
-    return 0, 0.0, []
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 class _Interruption:

@@ -1,0 +1,40 @@
+"""Data files: figures from elsewhere with date and source, and what the benchmarks wrote down with machine and date."""
+
+import json
+from importlib.resources import files
+from typing import Any
+
+
+def accelerators() -> dict[str, dict[str, Any]]:
+    """Name → `flops` (operations per second), `bytes_per_second`, `memory_bytes`, and where they come from."""
+    return _read("accelerators.json")
+
+
+def prices() -> dict[str, dict[str, Any]]:
+    """Name → `value` in `unit`, what it is the price of, and where it comes from."""
+    return _read("prices.json")
+
+
+def training_runs() -> dict[str, Any]:
+    """`runs`: the published recipe and the command in turn; loss, seconds, steps and memory of each run.
+
+    Written by `benchmarks/training.py`.
+    """
+    return _read("training_runs.json")
+
+
+def training_search() -> dict[str, Any]:
+    """`first` and `second`: name of a change → validation loss of each run with it, in nats per character."""
+    return _read("training_search.json")
+
+
+def compile_times() -> dict[str, Any]:
+    """`sizes`: seconds to compile, milliseconds of a step before and after, and the steps that earn it back.
+
+    Written by `benchmarks/compiling.py`.
+    """
+    return _read("compile_times.json")
+
+
+def _read(name: str) -> dict[str, Any]:
+    return json.loads((files("advantage") / "data" / name).read_text(encoding="utf-8"))

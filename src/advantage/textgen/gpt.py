@@ -1,0 +1,148 @@
+"""A GPT: the Transformer decoder of Vaswani et al. 2017 (arXiv:1706.03762) with the changes that today's models share.
+
+They are rotary positions (Su et al. 2021, arXiv:2104.09864), RMSNorm before each half of a block (Zhang & Sennrich
+2019, arXiv:1910.07467), and on queries and keys (Henry et al. 2020, arXiv:2010.04245); squared ReLU (So et al. 2021,
+arXiv:2109.08668). No part has a bias. Its weights are those of a Qwen3 in `transformers`: see `export`.
+
+`model(ids)` takes token ids (B, T) and gives logits (B, T, V): row t scores the token that follows position t.
+`model(ids, cache)` does the same for tokens that follow those in the cache, which `model.new_cache` makes.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from advantage.models.attention import causal_mask, scaled_dot_product_attention
+from advantage.textgen.arguments import check_ids, positive
+
+EPSILON = 1e-6  # added to the mean square in every norm
+ROTARY_BASE = 10_000.0
+
+
+def norm(x: Tensor) -> Tensor:
+    """Divide each vector by its root mean square."""
+    return F.rms_norm(x, (x.shape[-1],), eps=EPSILON)
+
+
+def rotary_angles(start: int, length: int, d_head: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """cos and sin of the angles at positions start … start + length − 1, each (length, d_head)."""
+    frequency = ROTARY_BASE ** (-torch.arange(0, d_head, 2, device=device) / d_head)  # (d_head / 2,)
+    angle = torch.arange(start, start + length, device=device)[:, None] * frequency
+    return angle.cos().repeat(1, 2), torch.cat([-angle.sin(), angle.sin()], -1)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn each pair (x_i, x_{i + d/2}) by its angle; q·k then depends on positions through their difference alone."""
+    return x * cos + x.roll(x.shape[-1] // 2, -1) * sin
+
+
+class Cache:
+    """Keys and values of the tokens read so far, for every layer, in memory taken once."""
+
+    def __init__(self, layers: int, batch: int, heads: int, length: int, d_head: int, like: Tensor) -> None:
+        shape = (layers, batch, heads, length, d_head)
+        self.key, self.value = like.new_empty(shape), like.new_empty(shape)
+        self.length = 0  # tokens in the cache
+
+
+class Block(nn.Module):
+    """x + attention(norm(x)), then x + MLP(norm(x))."""
+
+    def __init__(self, d_model: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(d_model, 3 * d_model, bias=False)
+        self.out = nn.Linear(d_model, d_model, bias=False)
+        self.up = nn.Linear(d_model, 4 * d_model, bias=False)
+        self.down = nn.Linear(4 * d_model, d_model, bias=False)
+
+    def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], layer: int, cache: Cache | None) -> Tensor:
+        B, T, d_model = x.shape
+        qkv = self.qkv(norm(x)).view(B, T, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)  # (3, B, H, T, d_head)
+        (q, k), v = rotate(norm(qkv[:2]), *angles).type_as(qkv), qkv[2]  # each (B, H, T, d_head); one dtype in autocast
+        if cache is None:
+            mixed = scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            start, end = cache.length, cache.length + T
+            cache.key[layer, :, :, start:end], cache.value[layer, :, :, start:end] = k, v
+            k, v = cache.key[layer, :, :, :end], cache.value[layer, :, :, :end]
+            mask = None if T == 1 else causal_mask(end, device=x.device)[start:]  # (T, end)
+            # PyTorch's own gives the same; checking every argument, as ours does, would cost half of a one-token step
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + self.out(mixed.transpose(1, 2).reshape(B, T, d_model))
+        return x + self.down(F.relu(self.up(norm(x))).square())
+
+
+class GPT(nn.Module):
+    """A Transformer language model.
+
+    Args:
+        vocab_size: V, the number of tokens.
+        context: T, the most tokens it sees at once.
+        num_layers: blocks.
+        d_model: width.
+        num_heads: attention heads, a divisor of d_model that leaves an even width for each.
+        tied: whether the head is the embedding's table.
+
+    Raises:
+        ValueError: a size is below 1, or `num_heads` does not fit `d_model`.
+    """
+
+    def __init__(
+        self, vocab_size: int, context: int, num_layers: int, d_model: int, num_heads: int, tied: bool = False
+    ) -> None:
+        super().__init__()
+        self.settings = {  # what it takes to build it again
+            "model": "gpt",
+            "vocab_size": vocab_size,
+            "context": context,
+            "num_layers": num_layers,
+            "d_model": d_model,
+            "num_heads": num_heads,
+            "tied": tied,
+        }
+        positive(vocab_size=vocab_size, context=context, num_layers=num_layers, d_model=d_model, num_heads=num_heads)
+        if d_model % (2 * num_heads):
+            raise ValueError(f"num_heads: {num_heads}, with d_model {d_model}; 2 × num_heads must divide d_model")
+        self.context, self.d_head = context, d_model // num_heads
+        angles = torch.stack(rotary_angles(0, context, self.d_head, torch.device("cpu")))
+        self.register_buffer("angles", angles, persistent=False)  # (2, context, d_head): cos and sin at every position
+        self.embedding = nn.Embedding(vocab_size, d_model)
+        self.blocks = nn.ModuleList(Block(d_model, num_heads) for _ in range(num_layers))
+        self.head = nn.Linear(d_model, vocab_size, bias=False)
+        if tied:
+            self.head.weight = self.embedding.weight
+        for name, weight in self.named_parameters():
+            if name == "embedding.weight":
+                nn.init.normal_(weight, std=0.02 if tied else 1.0)
+            elif name.endswith(("out.weight", "down.weight", "head.weight")):
+                nn.init.zeros_(weight)  # each block begins as the identity, the model as the uniform distribution
+            else:
+                nn.init.normal_(weight, std=d_model**-0.5)
+
+    def forward(self, ids: Tensor, cache: Cache | None = None) -> Tensor:
+        start = 0 if cache is None else cache.length
+        check_ids(ids, self.embedding.num_embeddings)
+        if start + ids.shape[1] > self.context:
+            raise ValueError(f"ids: {start + ids.shape[1]} tokens with those in the cache; at most {self.context} fit")
+        angles = self.angles[:, start : start + ids.shape[1]]
+        x = self.embedding(ids)  # (B, T, d_model)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, angles, layer, cache)
+        if cache is not None:
+            cache.length += ids.shape[1]
+        return self.head(norm(x))
+
+    def new_cache(self, batch: int, length: int) -> Cache:
+        """An empty cache for `batch` texts of at most `length` tokens."""
+        heads = self.blocks[0].num_heads
+        return Cache(len(self.blocks), batch, heads, min(length, self.context), self.d_head, self.head.weight)
+
+    def flops_per_token(self, length: int | None = None) -> int:
+        """Floating-point operations to train on one token: 6 for each weight of a matrix, 12 T d_model for attention.
+
+        Source: Chowdhery et al. 2022 (arXiv:2204.02311), appendix B.
+        """
+        matrices = sum(weight.numel() for block in self.blocks for weight in block.parameters())
+        d_model = self.settings["d_model"]
+        return 6 * (matrices + self.head.weight.numel()) + 12 * len(self.blocks) * d_model * (length or self.context)

@@ -1,0 +1,1 @@
+"""From pages, executed notebooks and catalogues to the site: `python tools/website`."""

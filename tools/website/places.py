@@ -1,0 +1,25 @@
+"""Where things stand: folders of the repository, and the addresses of repository and site."""
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "_build"
+CACHE = BUILD / "cache"
+SITE = BUILD / "html"
+STATIC = ROOT / "book" / "_static"
+TEMPLATES = ROOT / "book" / "_templates"
+CHINESE = "zh_CN"
+LANGUAGES = ["en", CHINESE]
+
+
+def repository() -> str:
+    """The repository's address, from the one place where it stands."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+
+
+def site_url(repository: str) -> str:
+    """Where GitHub Pages publishes a repository."""
+    owner, name = repository.rstrip("/").split("/")[-2:]
+    host = f"https://{owner.lower()}.github.io/"
+    return host if f"https://{name.lower()}/" == host else f"{host}{name}/"
