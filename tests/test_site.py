@@ -137,7 +137,7 @@ def test_head_and_headings(page):
     assert 15 <= len(description) <= 160, description
     graph = {a["property"]: a["content"] for a in found.all("meta") if "property" in a}
     assert graph["og:url"] == address(page)
-    assert graph["og:image"] == f"{URL}_static/card.png"
+    assert graph["og:image"] == f"{URL}_static/card{'-zh' if page.startswith('zh/') else ''}.png"
     assert graph["og:title"]
     assert graph["og:description"] == description
 
@@ -213,7 +213,8 @@ def test_sitemap_and_robots_name_every_page():
 
 
 def test_card_is_a_png_of_the_size_that_the_pages_say():
-    assert imagesize.get(SITE / "_static/card.png") == (1200, 630)
+    for name in ("card.png", "card-zh.png"):
+        assert imagesize.get(SITE / "_static" / name) == (1200, 630)
 
 
 def test_missing_page_needs_nothing_beside_it():

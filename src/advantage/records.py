@@ -28,6 +28,14 @@ def training_search() -> dict[str, Any]:
     return _read("training_search.json")
 
 
+def recipe_runs() -> dict[str, Any]:
+    """`studies`: study → rival → rows of both rates, steps, seed and loss; `step_ms`: what a step of each rival costs.
+
+    Written by `benchmarks/search.py`.
+    """
+    return _read("recipe_runs.json")
+
+
 def compile_times() -> dict[str, Any]:
     """`sizes`: seconds to compile, milliseconds of a step before and after, and the steps that earn it back.
 

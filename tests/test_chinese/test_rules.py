@@ -14,6 +14,7 @@ from chinese import glossary, rules
         ("code", "Press <kbd>/</kbd> first.", "先按 / 键。"),
         ("links", "See [here](a.ipynb).", "见 [这里](b.ipynb)。"),
         ("links", "See [here](a.ipynb).", "见这里。"),
+        ("places", "Last run: %.0f s, %s MB", "最近一次运行：%s MB"),
         ("numbers", "It has 8 heads.", "它有 6 个头。"),
         ("numbers", "It has 8 heads.", "它有几个头。"),
         ("numbers", "It has heads.", "它有 8 个头。"),

@@ -22,7 +22,10 @@ def extract() -> int:
     for name, (total, todo) in counts.items():
         if todo:
             print(f"{name}.po: {todo} of {total} messages to translate")
-    print(f"{len(counts)} catalogues, {sum(todo for _, todo in counts.values())} messages to translate.")
+    left = sum(todo for _, todo in counts.values())
+    print(f"{len(counts)} catalogues, {left} messages to translate.")
+    if left:
+        print("Translate them; or say that they are left to do: python tools/chinese unfinished")
     return 0
 
 

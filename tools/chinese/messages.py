@@ -19,7 +19,7 @@ from chinese.text import says_something, segments
 
 ROOT = Path(__file__).resolve().parents[2]
 VERDICTS = ("Right.", "No.")  # what a quiz says, as in advantage.quizzes
-PICTURES = ("card.svg", "parts.svg")  # of book/_static, with text
+PICTURES = ("parts.svg",)  # of book/_static, with text; the card is drawn once for each language
 TOC = re.compile(r"(?m)^(\s*(?:- )?(?:caption|title): )(.+?)\s*$")
 
 Message = tuple[str, str]  # the text, and what it is

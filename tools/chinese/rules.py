@@ -73,6 +73,18 @@ def links(english: str, chinese: str) -> list[str]:
 
 
 @rule
+def places(english: str, chinese: str) -> list[str]:
+    """Each place for a value, as in "Last run: %s", is there, in the same order."""
+    pattern = r"%(?:\.\d)?[sdf]"
+    old, new = re.findall(pattern, english), re.findall(pattern, chinese)
+    return (
+        []
+        if old == new
+        else [f"places for values: {' '.join(new) or 'none'}; the English has {' '.join(old) or 'none'}"]
+    )
+
+
+@rule
 def numbers(english: str, chinese: str) -> list[str]:
     """Each number is there, with the same value; what is added is a number that the English writes as a word."""
     missing, added = numerals.differences(english, chinese)

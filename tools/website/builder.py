@@ -20,7 +20,15 @@ from website.places import STATIC, TEMPLATES
 from website.translator import Formatter, Translator
 from website.words import catalogue_path, speaker
 
-ASSETS = ["site.css", "site.js", "icon.svg", "card.png", "fonts/latin-modern-math.woff2", "fonts/GUST-FONT-LICENSE.txt"]
+ASSETS = [
+    "site.css",
+    "site.js",
+    "icon.svg",
+    "card.png",
+    "card-zh.png",
+    "fonts/latin-modern-math.woff2",
+    "fonts/GUST-FONT-LICENSE.txt",
+]
 COLAB = "https://colab.research.google.com/github"
 CHINESE_NOTEBOOKS = "colab-zh"  # the branch that the publish job pushes the generated notebooks to
 DESCRIPTION = {"en": 155, "zh_CN": 78}  # characters that search engines show
