@@ -6,11 +6,10 @@ else
 BIN := .venv/bin
 endif
 RUN := $(BIN)/python
-PYTEST := $(RUN) -m pytest --quiet -n 2
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install book serve test test-gpu notebooks translations determinism chapter repository lighthouse lock clean
+.PHONY: help install book serve print test check test-gpu notebooks translations determinism chapter repository lighthouse lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,13 +28,14 @@ book: install  ## build both sites into _build/html and say where to open them
 serve: install  ## build, serve and rebuild on every change
 	@$(RUN) tools/website --serve
 
-test: install  ## lint, unit tests, every notebook under nbval, strict site build, browser tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(PYTEST) tests --ignore tests/browser --ignore tests/test_site.py --ignore tests/test_standalone.py
-	$(PYTEST) --dist loadfile --nbval notebooks tests/test_standalone.py
-	$(RUN) tools/website --strict
-	$(PYTEST) tests/test_site.py tests/browser
+print: install  ## the whole book as PDF and EPUB, in both languages, linked from the site (needs Chromium)
+	@$(RUN) tools/website --print
+
+test: install  ## everything: first what your change can reach, then lint, tests, notebooks, site, browser; goes on where it stopped
+	@$(RUN) tools/suite.py
+
+check: install  ## make check chapter=strategy/pricing: this chapter alone: contract, nbval, its Chinese, its pages
+	@$(RUN) tools/suite.py check $(chapter)
 
 test-gpu: install  ## what gpu.yml runs: every test that knows a device, and every notebook, on CUDA
 	$(RUN) -c 'import torch; assert torch.cuda.is_available(), "make test-gpu needs a CUDA device"'
@@ -51,7 +51,7 @@ notebooks: install  ## execute the notebooks that are stale, keep both halves in
 translations: install  ## update book/locale from the English, and list what is to be translated
 	@$(RUN) tools/chinese extract
 
-chapter: install  ## make chapter part=strategy name=pricing: a valid pair to start from
+chapter: install  ## make chapter part=strategy name=pricing: a draft to start from
 	@$(RUN) tools/chapter.py $(part) $(name)
 
 repository:  ## make repository url=https://github.com/you/course: write the address wherever it stands
@@ -70,4 +70,4 @@ lock:  ## resolve requirements.lock anew, with the oldest Python that the course
 	mv requirements.lock.new requirements.lock
 
 clean:  ## remove what was built, keep .venv
-	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -22,7 +22,7 @@ def started():
 
 
 def test_it_names_versions_device_and_limit(capsys, started):
-    """DESIGN §3, "Standalone": the first cell prints the versions, the device and the expected run time."""
+    """The first cell prints the versions, the device and the expected run time."""
     first, second = capsys.readouterr().out.splitlines()
     assert f"torch {torch.__version__}" in first
     assert f"Python {sys.version.split()[0]}" in first
@@ -32,7 +32,7 @@ def test_it_names_versions_device_and_limit(capsys, started):
 
 @pytest.mark.cuda
 def test_it_names_the_gpu(capsys, started):
-    """DESIGN §3: the device, where there is one."""
+    """The device, where there is one."""
     assert torch.cuda.get_device_name() in capsys.readouterr().out
 
 

@@ -63,7 +63,7 @@ def test_code_between_back_quotes():
 
 
 def test_words_of_another_language():
-    """Issue 2, §4: quizzes too are translated; their verdicts are arguments."""
+    """Quizzes too are translated; their verdicts are arguments."""
     html = quizzes.render((QUESTION,), right="对。", wrong="不对。")
     assert html.count("✓ 对。") == 1
     assert html.count("✗ 不对。") == 2

@@ -81,6 +81,20 @@ def test_every_notebook_and_page_is_in_the_table_of_contents():
     assert {p.relative_to(ROOT).with_suffix("").as_posix() for p in sources} == {TOC["root"], *DOCUMENTS}
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("zh/")])
+def test_chinese_page_is_chinese_in_its_tooltips_and_marks(page):
+    """Beside Chinese every mark is full-width and has no space, in what the site adds to the catalogues too."""
+    assert 'title="Link to' not in read(page)
+    body = read(page).partition("<body")[2]
+    body = re.sub(r"<(script|style|pre|math|svg|code)\b.*?</\1>", "x", body, flags=re.DOTALL)
+    body = re.sub(r"</?(strong|em|b|i|a|span|sup|sub|kbd|time)\b[^>]*>", "", body)
+    body = re.sub(r"<[^>]*>", "\n", body)
+    wrong = re.findall(
+        r".*(?:[\u4e00-\u9fff”）》] ?[,;:?!](?!\w)|[\u4e00-\u9fff]\.(?!\w)|[，。；：？！] (?=\S)).*", body
+    )
+    assert not wrong
+
+
 @pytest.mark.parametrize("page", [*PAGES, "404.html"])
 def test_nothing_comes_from_outside(page):
     for tag, attributes in tags(page).tags:
@@ -232,6 +246,45 @@ def test_search_has_an_index_of_each_language():
         "zh-cn": len(PATHS),
     }
     assert not list(SITE.rglob("searchindex.js"))
+
+
+def test_every_module_is_on_the_api_page():
+    """By the files of the package: what the page lists is generated, and nothing in it is left out or named twice."""
+    source = ROOT / "src"
+    names = {".".join(p.relative_to(source).with_suffix("").parts) for p in source.rglob("advantage/**/*.py")}
+    names = {name.removesuffix(".__init__") for name in names} - {"advantage.notebook", "advantage.quizzes"}
+    ids = [a["id"].removeprefix("module-") for _, a in tags("book/api.html").tags if "id" in a]
+    listed = [name for name in ids if name in names]
+    assert sorted(listed) == sorted(names)
+    assert {"advantage.start", "advantage.quiz"} <= set(ids)
+    assert "Alias for field number" not in read("book/api.html")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_tooltip_of_a_chinese_page_is_english(path):
+    titles = {a["title"] for _, a in tags(f"zh/{path}").tags if a.get("title")}
+    assert not {title for title in titles if title.isascii() and " " in title}  # names of the API have no space
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_chinese_pages_have_chinese_punctuation_around_them(path):
+    html = read(f"zh/{path}")
+    footer, run = html[html.rindex("<footer>") :], re.search('<span class="run">.*?</span>', html)
+    for text in [re.sub("<[^>]*>", "", footer), run[0] if run else ""]:
+        assert not re.search("[\u4e00-\u9fff] ?[,:.;]", text), text
+    assert "。</strong> " not in html
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_is_a_dead_end(page):
+    """Each leads to its twin (see above), to the contents, and to the page before and after it."""
+    order = [page.partition("zh/")[1] + path for path in PATHS]
+    place = order.index(page)
+    links = {
+        a.get("rel"): urljoin(f"/{page}", a["href"]) for a in tags(page).all("a") if a.get("rel") in ("prev", "next")
+    }
+    wanted = {"prev": order[place - 1] if place else None, "next": order[place + 1] if place + 1 < len(order) else None}
+    assert links == {rel: f"/{target}" for rel, target in wanted.items() if target}
 
 
 def test_weight():

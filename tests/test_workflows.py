@@ -24,7 +24,7 @@ def test_workflows_by_the_linter():
 
 
 def test_the_three_workflows_are_there():
-    """Issue 2, §6: ci on three systems and three Pythons, gpu, publish."""
+    """Ci on three systems and three Pythons, gpu, publish."""
     assert [path.stem for path in WORKFLOWS] == ["ci", "gpu", "publish"]
     matrix = yaml.safe_load(WORKFLOWS[0].read_text(encoding="utf-8"))["jobs"]["test"]["strategy"]["matrix"]
     assert [name.split("-")[0] for name in matrix["os"]] == ["ubuntu", "macos", "windows"]
@@ -32,7 +32,7 @@ def test_the_three_workflows_are_there():
 
 
 def test_actions_are_pinned_alike():
-    """Issue 2, §6: by commit, with the release in a comment; one action, one commit."""
+    """By commit, with the release in a comment; one action, one commit."""
     pins = {}
     for path in WORKFLOWS:
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -85,7 +85,7 @@ BOTH = {"git": "", "fc-list": "echo font"}
 @posix
 @pytest.mark.parametrize("status", [0, 2])
 def test_run_keeps_the_exit_status(machine, status):
-    """Issue 2, §6: .ci/run calls make test with CI=true, and fails when it fails."""
+    """.ci/run calls make test with CI=true, and fails when it fails."""
     done = machine({"make": MAKE.format(status), "chromium": "", "id": "echo 0", **BOTH})
     assert done.returncode == status
     assert re.fullmatch(r"make test CI=true CHROMIUM=\S+/bin/chromium\n", done.stdout)
@@ -94,7 +94,7 @@ def test_run_keeps_the_exit_status(machine, status):
 
 @posix
 def test_run_installs_what_is_missing(machine, tmp_path):
-    """Issue 2, §6: Chromium by apt first; the fonts that Chinese pages need too."""
+    """Chromium by apt first; the fonts that Chinese pages need too."""
     log = tmp_path / "apt"
     apt = f'echo "$*" >> {log}; [ "$1" = update ] || printf "#!/bin/bash" > {tmp_path}/bin/chromium'
     has = {"make": MAKE.format(0), "apt-get": apt + f"; {shutil.which('chmod')} +x {tmp_path}/bin/*", "id": "echo 0"}
@@ -109,7 +109,7 @@ def test_run_installs_what_is_missing(machine, tmp_path):
 
 @posix
 def test_run_says_what_it_cannot_install(machine):
-    """Issue 2, §1 and §6: without apt, or without root, it says so, and the tests decide."""
+    """Without apt, or without root, it says so, and the tests decide."""
     done = machine({"make": MAKE.format(3), "id": "echo 0", **BOTH})
     assert done.returncode == 3
     assert "chromium missing, and no apt-get" in done.stderr
@@ -120,7 +120,7 @@ def test_run_says_what_it_cannot_install(machine):
 
 @posix
 def test_run_takes_the_browser_that_is_named(machine, tmp_path):
-    """Issue 2, §5: CHROMIUM names another browser."""
+    """CHROMIUM names another browser."""
     browser = tmp_path / "my browser"
     browser.write_text("#!/bin/bash\n")
     browser.chmod(0o755)

@@ -10,6 +10,8 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+ROOT = Path(__file__).resolve().parents[1]
+
 KEPT = ("tags", "mystnb")  # a cell's metadata; an editor's folding, colours and times are dropped
 HEADER = """\
 ---
@@ -126,3 +128,10 @@ def is_executed(notebook: NotebookNode) -> bool:
     """Whether every code cell has run, once and in order."""
     counts = [cell.execution_count for cell in code_of(notebook)]
     return counts == list(range(1, len(counts) + 1))
+
+
+def is_draft(md: Path, root: Path = ROOT) -> bool:
+    """Whether a pair is not in `_toc.yml`: executed and tested, but not built, translated or counted."""
+    entry = f"notebooks/{md.parent.name}/{md.stem}"
+    toc = (root / "_toc.yml").read_text(encoding="utf-8")
+    return not re.search(rf"(?m)^\s*- file: {re.escape(entry)}\s*(#.*)?$", toc)

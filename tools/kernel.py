@@ -48,6 +48,9 @@ VISIBLE = 6, 0.01  # unless more than this share of the pixels is off by more of
 CLOSE = 24  # of 255: a picture is the old one if no pixel differs by more; a changed label differs by 100 and more
 
 
+FIGURE = "application/vnd.advantage.figure+svg"  # a picture's words, from which Chinese figures are made
+
+
 class Failed(Exception):
     pass
 
@@ -183,7 +186,7 @@ def kept_outputs(old: list[NotebookNode], new: list[NotebookNode]) -> list[Noteb
     """A cell's new outputs, or the old ones where they say the same: printed text and data equal, pictures alike."""
 
     def said(output: NotebookNode) -> list:
-        pictures = {"image/png", "application/vnd.advantage.figure+svg"}
+        pictures = {"image/png", FIGURE}
         data = {kind: text for kind, text in output.get("data", {}).items() if kind not in pictures}
         return [output.output_type, output.get("name"), output.get("text"), data, set(output.get("data", {}))]
 

@@ -12,7 +12,6 @@ did not change stay as they are, to the byte.
 import argparse
 import ast
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +31,7 @@ from halves import (
     code_of,
     content,
     ids,
+    is_draft,
     is_executed,
     read_executed,
     read_text,
@@ -65,13 +65,6 @@ def check(md: Path) -> str | None:
     if executed is not None and content(text) != content(executed):
         return "out of step: the two halves differ"
     return why_stale(text, executed)
-
-
-def is_draft(md: Path, root: Path = ROOT) -> bool:
-    """Whether a pair is not in `_toc.yml`: executed and tested, but not built, translated or counted."""
-    entry = f"notebooks/{md.parent.name}/{md.stem}"
-    toc = (root / "_toc.yml").read_text(encoding="utf-8")
-    return not re.search(rf"(?m)^\s*- file: {re.escape(entry)}\s*(#.*)?$", toc)
 
 
 def parsed(md: Path, text: NotebookNode) -> None:

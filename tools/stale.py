@@ -94,15 +94,15 @@ def mentioned(tree: ast.AST, package: str) -> set[str]:
     return names
 
 
-def modules(texts: list[str], source: Path = SOURCE) -> set[Path]:
-    """Files below `source` that the import statements of Python texts lead to, directly or not."""
+def modules(texts: list[str], *roots: Path) -> set[Path]:
+    """Files below `roots` that the import statements of Python texts lead to, directly or not."""
     todo = set().union(*(mentioned(ast.parse(text), "") for text in texts)) if texts else set()
     found: set[Path] = set()
     while todo:
         parts = todo.pop().split(".")
         for depth in range(1, len(parts) + 1):  # importing a.b.c runs a and a.b too
             prefix = ".".join(parts[:depth])
-            file = module_file(prefix, source)
+            file = next(filter(None, (module_file(prefix, root) for root in roots)), None)
             if file is None or file in found:
                 continue
             found.add(file)

@@ -43,7 +43,7 @@
     code.parentElement.append(button);
   }
 
-  // What scrolls sideways can be reached by keyboard. Looked at when it comes near: measuring lays out what is not yet shown.
+  // What scrolls sideways can be reached by keyboard. Looked at when it comes near: measuring it all at once takes time.
   const near = new IntersectionObserver((entries) => {
     for (const { target: box, isIntersecting } of entries) {
       if (!isIntersecting) continue;
@@ -120,16 +120,17 @@
         await new Promise((done) => setTimeout(done, 120));
         if (mine !== query) return;
         const { search } = await pagefind;
-        const asked = apart(input.value.trim());
+        const typed = input.value.trim().normalize("NFKC"); // ＧＰＴ is GPT
+        const asked = apart(typed);
         let { results: hits } = await search(asked);
-        if (asked !== input.value.trim()) { // pages that have the phrase, in the order of all that have its characters
+        if (asked !== typed) { // pages that have the phrase, in the order of all that have its characters
           const place = new Map(hits.map((hit, index) => [hit.id, index]));
           const { results: phrases } = await search(`"${asked}"`);
           if (phrases.length) hits = phrases.sort((a, b) => (place.get(a.id) ?? 1e6) - (place.get(b.id) ?? 1e6));
         }
         const pages = await Promise.all(hits.slice(0, 12).map((result) => result.data()));
         if (mine !== query) return;
-        status.textContent = input.value.trim() && !pages.length ? words.none : "";
+        status.textContent = typed && !pages.length ? words.none : "";
         results.replaceChildren(...pages.map((page) => {
           const best = page.sub_results.find((part) => part.title !== page.meta.title) ?? page;
           const excerpt = make("span");

@@ -73,9 +73,14 @@ def text(name: str, value) -> str:
     return value
 
 
+def every(condition) -> bool:
+    """Whether a condition holds, for all entries where it is an array."""
+    return bool(condition.all()) if hasattr(condition, "all") else bool(condition)
+
+
 def _held(name, value, condition, right):
     floats = _floats(value)
-    if floats is None or not _all(condition(floats) & (floats > -INFINITY) & (floats < INFINITY)):
+    if floats is None or not every(condition(floats) & (floats > -INFINITY) & (floats < INFINITY)):
         raise wrong(name, value, right)
     return floats
 
@@ -91,7 +96,3 @@ def _floats(value):
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _all(condition) -> bool:
-    return bool(condition.all()) if hasattr(condition, "all") else bool(condition)

@@ -30,9 +30,9 @@ def whole(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
         raise ValueError(f"mode: {mode!r}; must be 'w' or 'wb'")
     target = Path(os.path.realpath(path))
     beside = target.with_name(f".unfinished-{secrets.token_hex(8)}")
-    text = {"encoding": "utf-8", "newline": "\n"} if mode == "w" else {}
+    encoding, newline = ("utf-8", "\n") if mode == "w" else (None, None)
     try:
-        with open(beside, mode.replace("w", "x"), **text) as file:
+        with open(beside, mode.replace("w", "x"), encoding=encoding, newline=newline) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())  # else a rename may reach the disk before the bytes do

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -58,7 +59,7 @@ def _waiting_for(device: str | torch.device) -> Callable[[], object]:
         raise checks.wrong("device", device, "a device of PyTorch's, such as 'cpu', 'cuda:0' or 'mps'") from error
     if place.type == "cpu":
         return lambda: None
-    library = getattr(torch, place.type, None)
+    library: Any = getattr(torch, place.type, None)
     if not hasattr(library, "synchronize"):
         raise checks.wrong("device", device, "a device that can be waited for, such as 'cpu', 'cuda:0' or 'mps'")
     return library.synchronize if place.index is None or place.type == "mps" else lambda: library.synchronize(place)

@@ -102,7 +102,6 @@ def axe() -> Callable[..., list[str]]:
 # No promise of the browser's is waited for without an end: an image or a frame that never comes would hang the run.
 SHOW_ALL = """async () => {
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
-  for (const part of document.querySelectorAll("article section")) part.style.contentVisibility = "visible";
   for (const fold of document.querySelectorAll("article details")) fold.open = true;
   for (const image of document.images) image.loading = "eager";
   const shown = [...document.images].map((image) => image.decode().catch(() => {}));

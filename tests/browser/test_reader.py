@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ WORDS = [
     ("zh-CN", "毛利"),
     ("zh-CN", "最小化什么"),
     ("zh-CN", "softmax"),
+    ("en", "ＧＰＴ"),
+    ("zh-CN", "ＧＰＴ"),
 ]
 
 
@@ -31,6 +34,7 @@ def test_search_finds_words_and_leads_to_them(language, word, size, open_page):
     else:
         page.locator("button.search").tap()
     page.keyboard.type(word)
+    word = unicodedata.normalize("NFKC", word)
     page.locator("#results mark", has_text=word).first.wait_for()  # not those of the letters typed before
     first = page.locator("#results a").first
     page.keyboard.press("ArrowDown")
@@ -187,11 +191,16 @@ def test_previous_and_next_lead_through_the_whole_book(open_page):
 
 def test_missing_page_at_any_depth(open_page, address, browser):
     page = browser.new_page()
-    for path in ("nothing.html", "zh/notebooks/models/nothing/at/all.html"):
+    for path, home, language, heading in (
+        ("nothing.html", "", "en", "This page does not exist"),
+        ("zh/notebooks/models/nothing/at/all.html", "zh/", "zh-CN", "这个页面不存在"),
+    ):
         assert page.goto(address + path).status == 404
-        assert page.locator("h1").inner_text() == "This page does not exist"
+        assert page.locator("html").get_attribute("lang") == language
+        assert page.locator("h1").all_inner_texts() == [heading]
+        assert page.title().startswith("页面未找到 · 从" if home else "Page not found · From")
         assert page.evaluate("getComputedStyle(document.body).fontFamily") != "serif", "it carries its own style"
-        assert [link.get_attribute("href") for link in page.locator("a").all()] == [address, f"{address}zh/"]
+        assert [link.get_attribute("href") for link in page.locator("a").all()] == [address + home]
     page.close()
 
 

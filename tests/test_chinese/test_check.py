@@ -2,7 +2,7 @@
 
 import pytest
 
-from chinese import catalogues, check, glossary, messages
+from chinese import catalogues, check, figures, glossary, messages
 from chinese.unfinished import UNFINISHED
 
 
@@ -33,6 +33,16 @@ def test_problems__figure(course, fill):
         entry.msgstr = text
         catalogues.write(path, catalogues.as_text(po))
         assert "figures" in {problem.rule for problem in check.problems(["gan"])}
+
+
+def test_problems__picture_without_texts(course, fill):
+    """A picture that was made without its SVG would stay English, and nothing would say so."""
+    catalogues.extract()
+    fill()
+    assert "figures" not in {problem.rule for problem in check.problems(["gan"])}
+    path = course / "notebooks/models/gan.ipynb"
+    path.write_text(path.read_text(encoding="utf-8").replace(figures.MIME, "text/x-other"), encoding="utf-8")
+    assert any("1 figures without texts" in str(problem) for problem in check.problems(["gan"]))
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_notebook_translated(notebook):
         "image": {"alt": "译 It rises slowly."},
     }
     shown = eval("".join(quiz["source"]), {"advantage": advantage})
-    assert "".join(quiz["outputs"][0]["data"]["text/html"]) == shown.data
+    assert "".join(quiz["outputs"][0]["data"]["text/html"]) == shown.data.replace("。</strong> ", "。</strong>")
     assert "译 Is it “so”?" in shown.data
     assert "✓ 对。" in shown.data
     assert "✗ 不对。" in shown.data

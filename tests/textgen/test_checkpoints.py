@@ -1,6 +1,7 @@
 """Checkpoints: the same run, however it is killed or damaged."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,9 +127,9 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoints, "_write", full)
+    monkeypatch.setattr(checkpoints.json, "dump", full)
     with pytest.raises(OSError, match="No space"):
-        checkpoints.save(tmp_path, model, optimiser, 99, 1.0, [])
+        checkpoints.save(tmp_path, model, optimiser, {}, checkpoints.State(99, 1.0))
     assert sorted(path.name for path in tmp_path.iterdir()) == there
 
 
@@ -137,3 +138,114 @@ def test_another_model_s_checkpoint_is_refused(tmp_path):
     run(fresh(), tmp_path)
     with pytest.raises(ValueError, match="num_layers"):
         run(GPT(7, 16, 2, 16, 2), tmp_path)
+
+
+def stopped(tmp_path, **options):
+    """A run of thirty steps that was stopped after eleven."""
+
+    def stop(step):
+        if step == 11:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(fresh(), tmp_path, on_step=stop, **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 1}, "seed 0 there, 1 here"),
+        ({"batch": 8}, "batch 4 there, 8 here"),
+        ({"accumulate": 2}, "accumulate 1 there, 2 here"),
+        ({"context": 8}, "context 16 there, 8 here"),
+        ({"muon_rate": 0.1}, "muon_rate .* there, 0.1 here"),
+        ({"adam_rate": 0.1}, "adam_rate .* there, 0.1 here"),
+        ({"warmup": 3}, "warmup 20 there, 3 here"),
+        ({"decay": 0.5}, "decay 0.7 there, 0.5 here"),
+        ({"clip": 2.0}, "clip 1.0 there, 2.0 here"),
+        ({"bfloat16": True}, "bfloat16 False there, True here"),
+        ({"budget_tokens": 2 * BUDGET}, "budget_tokens 1920 there, 3840 here"),
+        ({"budget_tokens": None, "budget_seconds": 1e6}, "budget_tokens 1920 there, None here; budget_seconds None"),
+        ({"about": {"tokenizer": "b"}}, "tokenizer 'a' there, 'b' here"),
+        ({"batch": 8, "seed": 1}, "batch 4 there, 8 here; seed 0 there, 1 here"),
+    ],
+)
+def test_another_run_s_checkpoint_is_refused(tmp_path, change, message):
+    """Reference: the run's own settings: whatever changes the result is compared, and named."""
+    stopped(tmp_path, about={"tokenizer": "a"})
+    with pytest.raises(ValueError, match=f"out: .* holds another run: {message}"):
+        run(fresh(), tmp_path, **{"about": {"tokenizer": "a"}, **change})
+    run(fresh(), tmp_path, about={"tokenizer": "a"}, evaluations=3, checkpoint_seconds=0.1)  # these change nothing
+
+
+def test_other_tokens_are_refused(tmp_path):
+    """Reference: the tokens' hash."""
+    stopped(tmp_path)
+    other = TOKENS.copy()
+    other[5] = (other[5] + 1) % 7
+    with pytest.raises(ValueError, match=r"train_tokens '.*' there, '.*' here"):
+        training.train(fresh(), other[:3500], TOKENS[3500:], out=tmp_path, budget_tokens=BUDGET, context=16, batch=4)
+    with pytest.raises(ValueError, match="validation_tokens"):
+        training.train(fresh(), TOKENS[:3500], other[3400:], out=tmp_path, budget_tokens=BUDGET, context=16, batch=4)
+
+
+def test_a_model_without_a_checkpoint_is_not_overwritten(tmp_path):
+    """Reference: the file that was there."""
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(ValueError, match="holds a model and no checkpoint"):
+        run(fresh(), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.json"]
+
+
+@pytest.mark.parametrize("kind", ["gpt", "lstm"])
+def test_a_compiled_model_resumes_as_the_model_that_it_is(tmp_path, kind):
+    """Reference: the run that was not interrupted and not compiled, bit for bit (the backend changes no number)."""
+    whole = fresh(kind)
+    run(whole)
+
+    def stop(step):
+        if step == 11:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(torch.compile(fresh(kind), backend="eager"), tmp_path, on_step=stop)
+    plain, compiled = fresh(kind), fresh(kind)
+    shutil.copytree(tmp_path, tmp_path.parent / f"{kind}-copy")
+    run(plain, tmp_path)
+    run(torch.compile(compiled, backend="eager"), tmp_path.parent / f"{kind}-copy")
+    assert torch.equal(weights(plain), weights(whole))
+    assert torch.equal(weights(compiled), weights(whole))
+
+
+def test_a_finished_run_given_again_trains_nothing(tmp_path):
+    """Reference: the first run's result and log."""
+    first = run(fresh(), tmp_path)
+    again = run(fresh(), tmp_path)
+    assert (again.val_loss, again.steps, again.log) == (first.val_loss, first.steps, first.log)
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    """Reference: the folder's listing."""
+    stopped(tmp_path)
+    (tmp_path / ".unfinished-1").mkdir()
+    (tmp_path / ".unfinished-2").write_text("half")
+    run(fresh(), tmp_path)
+    assert not list(tmp_path.glob(".unfinished-*"))
+    assert len(list(tmp_path.glob("checkpoint-*"))) == 2
+
+
+@pytest.mark.parametrize("state", ["[]", "{}", '{"sha256": {}}', '{"sha256": []}', "\udcff", "[" * 100_000])
+def test_a_damaged_state_is_named(tmp_path, state):
+    """Reference: files made wrong here."""
+    stopped(tmp_path)
+    newest = max(tmp_path.glob("checkpoint-*"))
+    (newest / "state.json").write_bytes(state.encode(errors="surrogateescape"))
+    with pytest.warns(UserWarning, match=f"{newest.name} is damaged"):
+        assert checkpoints.newest(tmp_path) is None
+
+
+def test_an_optimiser_takes_only_its_own_state():
+    """Reference: strict loading."""
+    optimiser = muon.Optimiser(fresh(), 0.1, 0.1)
+    with pytest.raises(ValueError, match="optimiser: "):
+        optimiser.load({})

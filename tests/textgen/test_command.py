@@ -1,6 +1,7 @@
 """The command line: what it prints, what it leaves behind, and how it fails."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -170,3 +171,160 @@ def test_help_has_examples():
     shown = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "--budget-seconds 60" in shown.stdout
     assert not re.search(r"\| +torch$", shown.stderr, re.M)
+
+
+def test_another_corpus_into_the_same_folder_is_refused(folder, capsys, monkeypatch):
+    """Reference: the files of the first run, byte for byte; in memory and streamed."""
+    (folder / "other.txt").write_text(TEXT.replace("quick", "kciuq"))
+    options = ["--budget-tokens", "640"]
+    for out in ("mine", "mine-streamed"):
+        assert train(folder, out, *options) == 0
+        before = {file: file.read_bytes() for file in (folder / out).rglob("*") if file.is_file()}
+        assert main(["train", "--corpus", str(folder / "other.txt"), "--out", str(folder / out), *SMALL, *options]) == 1
+        error = capsys.readouterr().err
+        assert "holds another run" in error
+        assert "corpus_sha256" in error
+        assert before == {file: file.read_bytes() for file in (folder / out).rglob("*") if file.is_file()}
+        assert train(folder, out, *options, "--seed", "9") == 1
+        assert "seed 0 there, 9 here" in capsys.readouterr().err
+        assert train(folder, out, *options, "--batch", "8") == 1
+        assert "batch 4 there, 8 here" in capsys.readouterr().err
+        assert train(folder, out, *options) == 0
+        monkeypatch.setattr("advantage.textgen.__main__.LARGE", 100)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--budget-seconds", "1e-6"], "over before the first step"),
+        (["--budget-seconds", "nan"], "budget_seconds: nan"),
+        (["--budget-tokens", "-5"], "budget_tokens: -5"),
+        (["--budget-tokens", "640", "--seed", "-1"], "seed: -1"),
+        (["--budget-tokens", "640", "--context", "0"], "context: 0"),
+        (["--budget-tokens", "640", "--batch", "0"], "batch: 0"),
+        (["--budget-tokens", "640", "--num-layers", "0"], "num_layers: 0"),
+        (["--budget-tokens", "640", "--muon-rate", "-1"], "muon_rate: -1"),
+        (["--budget-tokens", "640", "--adam-rate", "nan"], "adam_rate: nan"),
+        (["--budget-tokens", "640", "--checkpoint-seconds", "nan"], "checkpoint_seconds: nan"),
+        (["--budget-tokens", "640", "--tokenizer", "bpe", "--vocab-size", "5"], "vocab_size: 5"),
+    ],
+)
+def test_numbers_that_cannot_be_are_named_and_leave_no_model(folder, capsys, tmp_path, options, message):
+    """Reference: the help's exit codes, and the folder."""
+    assert main(["train", "--corpus", str(folder / "text.txt"), "--out", str(tmp_path / "m"), *SMALL, *options]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "m" / "model.json").exists()
+
+
+def test_a_training_that_diverged_leaves_no_model(folder, capsys, monkeypatch):
+    """Reference: JSON, which has no NaN."""
+    monkeypatch.setattr(training, "evaluate", lambda *_: float("nan"))
+    assert train(folder, "diverged", "--budget-tokens", "640") == 1
+    assert "training has diverged" in capsys.readouterr().err
+    assert not (folder / "diverged" / "model.json").exists()
+
+
+@pytest.mark.parametrize("large", [1, 1 << 28])
+def test_results_inside_the_corpus_are_refused_at_first(folder, capsys, tmp_path, monkeypatch, large):
+    """Reference: the listing of the corpus, which stays as it is."""
+    monkeypatch.setattr("advantage.textgen.__main__.LARGE", large)
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(TEXT)
+    for out in (tmp_path / "m", tmp_path):
+        options = ["--corpus", str(tmp_path), "--out", str(out), "--budget-tokens", "640"]
+        assert main(["train", *options, *SMALL]) == 1
+        assert "lies inside the corpus" in capsys.readouterr().err
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--parses", "--tokens", "-5"], "max_new_tokens: -5"),
+        (["--tokens", "-5"], "max_new_tokens: -5"),
+        (["--temperature", "nan"], "temperature: nan"),
+        (["--top-k", "0"], "top_k: 0"),
+        (["--seed", str(1 << 70)], "seed: "),
+        (["--prompt", "é"], "character 0 is 'é'"),
+        (["--prompt", "\udcff"], "half of a surrogate pair"),
+    ],
+)
+def test_an_error_stands_alone(folder, capsys, options, message):
+    """Reference: nothing on standard output, so that no prompt is glued to the message."""
+    assert main(["sample", "--model", str(folder / "model"), *options]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error: ")
+    assert message in shown.err
+
+
+def test_an_interrupted_sample_promises_nothing(folder, capsys, monkeypatch):
+    """Reference: there is nothing to resume; what was written ends its line."""
+    from advantage.textgen import sampling
+
+    def pieces(*_, **__):
+        yield "x"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sampling, "stream_text", pieces)
+    assert main(["sample", "--model", str(folder / "model"), "--prompt", "the"]) == 130
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("thex\n", "interrupted\n")
+
+
+def test_an_interrupted_training_says_what_is_kept(folder, capsys, monkeypatch):
+    """Reference: the folder: before the first checkpoint nothing, later a checkpoint that sampling names."""
+    monkeypatch.setattr(corpus, "documents", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert train(folder, "early", "--budget-tokens", "640") == 130
+    assert capsys.readouterr().err == "interrupted before the first checkpoint\n"
+    monkeypatch.undo()
+
+    def once(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "evaluate", once)
+    assert train(folder, "late", "--budget-tokens", "640") == 130
+    assert "the same command goes on from the last checkpoint" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert main(["sample", "--model", str(folder / "late")]) == 1
+    assert "stopped after step 10" in capsys.readouterr().err
+    assert train(folder, "late", "--budget-tokens", "640") == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals of POSIX")
+def test_ctrl_c_while_importing_is_no_traceback(tmp_path):
+    """Reference: exit code 130 and one word; a module that interrupts stands for torch."""
+    (tmp_path / "torch.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise ImportError\n")
+    command = [sys.executable, "-m", "advantage.textgen", "sample", "--model", "inkwell"]
+    run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert (run.returncode, run.stderr) == (130, "interrupted\n")
+
+
+def test_text_that_the_terminal_cannot_show_is_escaped():
+    """Reference: Python's backslashreplace; standard output as on a redirected Windows."""
+    command = [sys.executable, "-m", "advantage.textgen", "sample", "--model", "inkwell", "--prompt", "# 中文"]
+    coded = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"}
+    run = subprocess.run([*command, "--tokens", "2"], capture_output=True, env=coded)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(b"# \\u4e2d\\u6587")
+
+
+def test_old_and_new_names_of_the_sizes_are_one():
+    """Reference: the flags' destinations are the arguments of the models and of train."""
+    from advantage.textgen.__main__ import command_line
+
+    start = ["train", "--out", "o", "--budget-tokens", "1"]
+    old = command_line().parse_args([*start, "--layers", "3", "--width", "8", "--heads", "1"])
+    new = command_line().parse_args([*start, "--num-layers", "3", "--d-model", "8", "--num-heads", "1"])
+    assert vars(old) == vars(new)
+
+
+def test_defaults_stand_in_one_place():
+    """Reference: the recipe of train and the command's short preset."""
+    from advantage.textgen import presets
+
+    recipe = training.Recipe()
+    assert all(getattr(recipe, name) == presets.SHORT[name] for name in ("context", "batch", "muon_rate", "adam_rate"))
+    assert presets.choose("cpu", "gpt", 40, None) == presets.SHORT == presets.choose("cpu", "gpt", None, 1_000_000)
+    assert presets.choose("cpu", "gpt", 41, None) == presets.LONG == presets.choose("cpu", "gpt", None, 1_000_001)
+    assert presets.choose("gpu", "lstm", 1, None) == presets.GPU | {"adam_rate": presets.LSTM_RATE}

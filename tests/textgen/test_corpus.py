@@ -3,6 +3,7 @@
 import ast
 import errno
 import os
+import sys
 
 import pytest
 from hypothesis import given
@@ -233,3 +234,38 @@ def test_what_cannot_be_split_is_refused(documents, fraction, message):
     """Reference: the messages promised in the docstring."""
     with pytest.raises(ValueError, match=message):
         corpus.split(documents, fraction)
+
+
+POEM = "the {} is old\nthe sea is cold\nand no one told\nthe bell that tolled\nwhat winds unfold\n"
+
+
+def test_near_copies_of_short_lines_are_seen():
+    """Reference: fifty poems that differ in one word: one is left, and cannot be split."""
+    poems = [(f"p{i}", POEM.format(f"w{i}")) for i in range(50)]
+    assert len(corpus.deduplicate(poems)) == 1
+    assert corpus.shared_lines(poems[:1], poems[1:]) > 0.5
+    chinese = [
+        (f"p{i}", f"床前明月光\n疑是地上霜\n举头望明月\n低头思故乡\n{'一二三四五六七八九'[i]}\n") for i in range(9)
+    ]
+    assert len(corpus.deduplicate(chinese)) == 1
+
+
+@pytest.mark.parametrize("lines_in_common", [1, 2, 3])
+def test_a_licence_in_common_makes_no_copy(lines_in_common):
+    """Reference: a hundred poems of words of their own, under the same licence: all are kept."""
+    licence = "".join(f"This poem may be copied under condition {i} of the licence\n" for i in range(lines_in_common))
+    poems = [(f"p{i}", licence + "".join(f"a{i}x{j} b{i}y{j} c{i}z{j}\n" for j in range(5))) for i in range(100)]
+    assert [name for name, _ in corpus.deduplicate(poems)] == [name for name, _ in poems]
+    train, validation = corpus.split(poems)
+    assert len(train) + len(validation) == 100
+
+
+@pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="names of bytes are a matter of Linux")
+def test_a_file_s_name_that_is_not_utf_8_is_named(tmp_path):
+    """Reference: RFC 3629: no character is written with the byte FF."""
+    (tmp_path / "a.txt").write_text("text")
+    with open(os.fsencode(tmp_path) + b"/b\xff.txt", "w") as file:
+        file.write("text")
+    for path in (tmp_path, tmp_path / os.fsdecode(b"b\xff.txt")):
+        with pytest.raises(ValueError, match=r"b\\udcff\.txt': the file's name is not UTF-8"):
+            corpus.documents(path)

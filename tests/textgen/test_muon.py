@@ -23,6 +23,6 @@ def test_orthogonalised_singular_values_are_near_one(shape):
 
 @pytest.mark.parametrize("steps", [0, 6, 2.5, None])
 def test_a_number_of_polynomials_that_does_not_exist_is_named(steps):
-    """DESIGN 5: the message has the argument, the value and what would be right."""
+    """The message has the argument, the value and what would be right."""
     with pytest.raises(ValueError, match=r"steps: got .*; must be a whole number from 1 to 5"):
         muon.orthogonalise(torch.ones(1, 2, 2), steps)

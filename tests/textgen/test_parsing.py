@@ -166,3 +166,25 @@ def test_a_prompt_that_no_program_begins_with_is_refused():
     with pytest.raises(parsing.NoContinuation, match="found no continuation"):
         complete_python(Script(256), ByteTokenizer(), "x = (\n", 0)
     assert complete_python(Script(256), ByteTokenizer(), "x = 1", 0) == ""
+
+
+@pytest.mark.parametrize("options", [{"temperature": 0}, {"top_k": 1}, {"temperature": 1e-3}])
+def test_a_line_that_cannot_stand_is_not_drawn_again_and_again(options):
+    """Reference: counted tokens of a model that has one thing to say, and that never parses."""
+    model = Fixed("x = )\n")
+    model.begin, calls, forward = 1, [], model.forward
+
+    def count(ids, cache=None):
+        calls.append(ids)
+        return forward(ids, cache)
+
+    model.forward = count
+    assert complete_python(model, ByteTokenizer(), "", 300, cache=False, **options) == ""
+    assert len(calls) <= (6 if options != {"temperature": 1e-3} else 6 * 25)
+
+
+@pytest.mark.parametrize("wrong", [{"max_new_tokens": -5}, {"max_new_tokens": 1.5}, {"tries": 0}, {"patience": 0}])
+def test_wrong_numbers_are_named(wrong):
+    """Reference: the docstring."""
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))}: "):
+        complete_python(Script(256), ByteTokenizer(), "x = 1\n", **wrong)

@@ -412,3 +412,86 @@ def test_beam_edges():
         beam_search(Toy(4), [], 3)
     with pytest.raises(ValueError, match="beams: 0"):
         beam_search(Toy(4), [1], 3, beams=0)
+
+
+# Faults
+
+
+@pytest.mark.parametrize("temperature", [1e-40, 1e-300, 5e-324, 1e-8])
+@pytest.mark.parametrize("scale", [1.0, 1e30, 3e38])
+def test_a_tiny_temperature_acts_as_zero(temperature, scale):
+    """Reference: the limit of the softmax: all on the largest; a logit of −inf stays out."""
+    logits = torch.tensor([[0.1, 0.9, -0.5, -math.inf], [-0.1, -0.2, -0.9, -0.9]]) * scale
+    for options in ({}, {"top_k": 2}, {"top_p": 0.5}, {"min_p": 0.5}):
+        p = probabilities(logits, temperature, **options)
+        assert torch.equal(p, probabilities(logits, 0))
+    assert generate(Toy(11), [[1, 2]], 9, temperature=temperature) == generate(Toy(11), [[1, 2]], 9, temperature=0)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("temperature", [0, 1.0])
+def test_a_logit_that_is_no_number_never_becomes_a_token(bad, temperature):
+    """Reference: the docstrings: a ValueError, wherever it comes from."""
+
+    class Broken(Toy):
+        def forward(self, ids, cache=None):
+            logits = super().forward(ids, cache)
+            logits[..., 3] = bad
+            return logits
+
+    with pytest.raises(ValueError, match=r"logits: NaN or \+inf"):
+        generate(Broken(11), [[1]], 3, temperature=temperature)
+    with pytest.raises(ValueError, match=r"logits: NaN or \+inf"):
+        beam_search(Broken(11), [1], 3)
+    with pytest.raises(ValueError, match="a row is all −inf"):
+        probabilities(torch.tensor([[0.0, 0.0], [-math.inf, -math.inf]]), temperature)
+
+
+@pytest.mark.parametrize("p", [[0.5, math.nan], [0.0, 0.0], [-0.5, 1.5], [math.inf, 1.0]])
+def test_what_is_no_distribution_is_not_drawn_from(p):
+    """Reference: Kolmogorov's axioms."""
+    with pytest.raises(ValueError, match="p: a row is no distribution"):
+        draw(torch.tensor([p]), torch.tensor([0.5]))
+    with pytest.raises(ValueError, match="uniform"):
+        draw(torch.tensor([[0.5, 0.5]]), torch.tensor([1.0]))
+    assert draw(torch.tensor([[0.5, 0.5]]), torch.tensor([math.nextafter(1, 0)], dtype=torch.float64)).item() == 1
+
+
+@pytest.mark.parametrize("kind", ["toy", "gpt", "lstm"])
+def test_a_long_prompt_is_read_at_once_beside_a_short_one(kind):
+    """Reference: counted calls and tokens of the model: those of both prompts alone."""
+    model = {"toy": Toy(13), "gpt": trained("gpt", 600), "lstm": trained("lstm")}[kind]
+    forward, counted = model.forward, []
+
+    def count(ids, *cache):
+        counted.append(ids.numel())
+        return forward(ids, *cache)
+
+    model.forward = count
+    long, short = [1] * 360, [2, 3]
+    alone = generate(model, [long], 20, seed=1), generate(model, [short], 20, seed=2)
+    calls, tokens = len(counted), sum(counted)
+    counted.clear()
+    assert generate(model, [long, short], 20, seed=1) == [alone[0][0], alone[1][0]]
+    assert (len(counted), sum(counted)) == (calls, tokens)
+    counted.clear()
+    near = [[1] * 30, [2] * 25, [3] * 30]  # while others are still being drawn for
+    together = generate(model, near, 20, seed=1)
+    assert together == [generate(model, [prompt], 20, seed=1 + row)[0] for row, prompt in enumerate(near)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([[1]], 1.5), "max_new_tokens: 1.5"),
+        (([[1]], True), "max_new_tokens: True"),
+        (([[1.5]], 2), r"prompts\[0\]: shape"),
+        (([[[1]]], 2), r"prompts\[0\]: shape"),
+    ],
+)
+def test_wrong_prompts_and_numbers_are_named(arguments, message):
+    """Reference: the docstring."""
+    with pytest.raises(ValueError, match=message):
+        generate(Toy(4), *arguments)
+    with pytest.raises(ValueError, match="seed: "):
+        generate(Toy(4), [[1]], 2, seed=1 << 64)

@@ -117,3 +117,56 @@ def test_tokens_of_another_tokenizer_and_damaged_tokens_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"train\.bin: damaged"):
         shards.read_tokens(tmp_path / "tokens")
     assert json.loads((tmp_path / "tokens" / "tokens.json").read_text())["dtype"] == "uint16"
+
+
+@pytest.mark.parametrize("chunk", [1 << 14, 1 << 22])
+def test_cutting_takes_time_in_proportion_to_the_text(chunk):
+    """Reference: counted characters: of what is copied, each is copied a few times, whatever the chunk's size."""
+
+    class Counted(str):
+        copied = 0
+
+        def __getitem__(self, key):
+            if isinstance(key, slice):
+                Counted.copied += len(range(*key.indices(len(self))))
+            return Counted(super().__getitem__(key))
+
+        def __add__(self, other):
+            return Counted(super().__add__(other))
+
+        def __radd__(self, other):
+            return Counted(str(other) + str(self))
+
+    text = "some words " * (1 << 18)
+    pieces = list(shards.cut_before_whitespace(Counted(text[i : i + chunk]) for i in range(0, len(text), chunk)))
+    assert "".join(pieces) == text
+    assert Counted.copied < 12 * len(text)
+
+
+def test_tokens_inside_the_corpus_are_refused(tmp_path):
+    """Reference: the folder's listing: what is written there would be read as corpus the next time."""
+    write(tmp_path / "texts", a=lines("one"), b=lines("two"))
+    with pytest.raises(ValueError, match="lies inside the corpus"):
+        shards.write_tokens(tmp_path / "texts", ByteTokenizer(), tmp_path / "texts" / "tokens")
+    assert sorted(os.listdir(tmp_path / "texts")) == ["a", "b"]
+
+
+def test_a_survey_saves_readings_and_changes_nothing(tmp_path, monkeypatch):
+    """Reference: the same calls with the folder's name."""
+    write(tmp_path / "texts", a=lines("one"), b=lines("two"), c=lines("two"))
+    found = shards.survey(tmp_path / "texts")
+    assert "".join(shards.stream(found)) == "".join(shards.stream(tmp_path / "texts"))
+    one = shards.write_tokens(found, ByteTokenizer(), tmp_path / "one")
+    assert one == shards.write_tokens(tmp_path / "texts", ByteTokenizer(), tmp_path / "other")
+    assert one == shards.facts(tmp_path / "one")
+    assert (one["sha256"], one["documents"]) == (found.sha256, 2)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff", b'{"tokenizer": "x", "dtype": "O"}', b"[" * 100_000])
+def test_a_damaged_record_is_named(tmp_path, data):
+    """Reference: files made wrong here."""
+    write(tmp_path, f=lines("one"))
+    shards.write_tokens(tmp_path / "f", ByteTokenizer(), tmp_path / "tokens")
+    (tmp_path / "tokens" / "tokens.json").write_bytes(data)
+    with pytest.raises(ValueError, match=r"tokens\.json: not the record of a folder of tokens, or damaged"):
+        shards.read_tokens(tmp_path / "tokens")

@@ -214,3 +214,13 @@ def test_edges(byte_pairs):
         CharTokenizer.train("")
     assert json.loads(CharTokenizer("ab")._state()) == {"kind": "char", "characters": "ab"}
     assert CharTokenizer("".join(map(chr, range(0x10000, 0x20001)))).dtype == np.uint32
+
+
+@pytest.mark.parametrize("ids", [[-1], [9999], [0.5], ["a"], [None], [3, -1]])
+def test_wrong_ids_are_refused_by_the_stream_too(byte_pairs, ids):
+    """Reference: decode, which refuses the same."""
+    for each in (ByteTokenizer(), byte_pairs, CharTokenizer("ab")):
+        with pytest.raises(ValueError, match="ids: "):
+            each.decode(ids)
+        with pytest.raises(ValueError, match="ids: "):
+            list(each.stream(ids))

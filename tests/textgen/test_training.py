@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -126,9 +127,67 @@ def test_a_budget_of_seconds_is_kept():
         ({"budget_tokens": 0}, "budget"),
         ({"batch": 3, "accumulate": 2}, "batch"),
         ({"context": 5000}, "train_tokens"),
+        ({"context": 17}, "context: 17; the model sees at most 16"),
+        ({"context": 0}, "context: 0"),
+        ({"batch": 0}, "batch: 0"),
+        ({"accumulate": 0}, "accumulate: 0"),
+        ({"warmup": -1}, "warmup: -1"),
+        ({"warmup": 1.5}, "warmup: 1.5"),
+        ({"decay": 1.5}, "decay: 1.5"),
+        ({"decay": -0.1}, "decay: -0.1"),
+        ({"decay": np.nan}, "decay: nan"),
+        ({"clip": 0}, "clip: 0"),
+        ({"clip": -1.0}, "clip: -1.0"),
+        ({"clip": np.nan}, "clip: nan"),
+        ({"muon_rate": -0.1}, "muon_rate: -0.1"),
+        ({"adam_rate": np.nan}, "adam_rate: nan"),
+        ({"adam_rate": np.inf}, "adam_rate: inf"),
+        ({"seed": -1}, "seed: -1"),
+        ({"seed": 0.5}, "seed: 0.5"),
+        ({"budget_tokens": 1.5}, "budget_tokens: 1.5"),
+        ({"budget_tokens": None, "budget_seconds": np.nan}, "budget_seconds: nan"),
+        ({"budget_tokens": None, "budget_seconds": -1}, "budget_seconds: -1"),
+        ({"evaluations": -1}, "evaluations: -1"),
+        ({"checkpoint_seconds": -1}, "checkpoint_seconds: -1"),
     ],
 )
 def test_bad_input_is_named(wrong, message):
     """Reference: the docstring of train."""
     with pytest.raises(ValueError, match=message), warnings.catch_warnings():
         run(fresh(), **wrong)
+
+
+def test_a_budget_over_before_the_first_step_is_an_error(tmp_path):
+    """Reference: an untrained model is no result; nothing is written. The seconds count from long ago."""
+    for out in (None, tmp_path / "m"):
+        with pytest.raises(ValueError, match="over before the first step"):
+            run(fresh(), out, budget_tokens=None, budget_seconds=5.0, started=time.perf_counter() - 10)
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("options", [{"warmup": 0}, {"decay": 0}, {"warmup": 0, "decay": 0, "clip": np.inf}])
+def test_no_warm_up_no_decay_and_no_clipping_are_possible(options):
+    """Reference: the factors, by hand."""
+    assert run(fresh(), **options).steps == 30
+    assert [training.rate(p, s, 0, 0) for p, s in ((0, 0), (0.5, 7), (0.99, 99))] == [1, 1, 1]
+    assert training.rate(0.5, 0, 0, 1.0) == 0.5
+    assert training.rate(0.5, 0, 4, 0) == 0.25
+
+
+@pytest.mark.parametrize(
+    "tokens", [[1, 2, 3] * 50, TOKENS[:200].astype(float), TOKENS[:200].reshape(2, -1), TOKENS[:3]]
+)
+def test_tokens_that_are_no_row_of_numbers_are_named(tokens):
+    """Reference: the docstring."""
+    with pytest.raises(ValueError, match="train_tokens: "):
+        training.train(fresh(), tokens, TOKENS, budget_tokens=64, context=16, batch=4)
+    with pytest.raises(ValueError, match="tokens: "):
+        training.evaluate(fresh(), tokens[:1], 16)
+
+
+def test_the_log_holds_numbers():
+    """Reference: their types; None where nothing was looked at."""
+    log = run(fresh(), budget_tokens=2 * BUDGET, evaluations=2).log
+    assert {type(value) for row in log for value in row.values()} <= {int, float, type(None)}
+    assert log[-1]["train_loss"] is None
+    assert any(type(row["train_loss"]) is float for row in log)

@@ -76,6 +76,8 @@ def _of_catalogue(name: str, catalogue: polib.POFile, wanted: list[Message]) -> 
                 for what in figures.breaches(entry.msgid, entry.msgstr):
                     yield Problem(name, "figures", f"{at}: {what}")
     if name.startswith("notebooks/"):
+        if bare := figures.without_texts(ROOT / f"{name}.ipynb"):
+            yield Problem(name, "figures", f"{bare} figures without texts to translate: execute the notebook anew")
         for what in not_glossed([entry for entry in catalogue.translated_entries() if entry.msgid in kinds], kinds):
             yield Problem(name, "glossed", what)
 

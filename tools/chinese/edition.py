@@ -58,7 +58,8 @@ def _quiz_cell(source: str, lookup: Lookup) -> tuple[str, str]:
     arguments = "".join(f"    {name}={json.dumps(word, ensure_ascii=False)},\n" for name, word in verdicts.items())
     gap = "" if source[:end].endswith("\n") else "\n" if source[:end].rstrip().endswith(",") else ",\n"
     new = source[:end] + gap + arguments + source[end:]
-    return new, render(ast.literal_eval(ast.Tuple(call.args, ast.Load())), **verdicts)
+    shown = render(ast.literal_eval(ast.Tuple(call.args, ast.Load())), **verdicts)
+    return new, shown.replace("。</strong> ", "。</strong>")  # no space after a full-width mark
 
 
 def _offset(source: str, line: int, column: int) -> int:

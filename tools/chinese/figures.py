@@ -4,8 +4,10 @@ A figure is an SVG whose text is text: what tools/figure.py adds to the outputs 
 text as it was written (data-text), or one that we drew. Numbers, symbols, and names in `STAYS` stay as they are.
 """
 
+import json
 import re
 from html import escape, unescape
+from pathlib import Path
 
 from matplotlib._mathtext_data import tex2uni
 
@@ -17,6 +19,13 @@ PIXELS_PER_INCH = 110  # as large as the site shows a PNG
 STAYS = {"Adam", "AdamW", "Inkwell", "Muon", "PyTorch", "SGD", "Transformer", "bfloat16", "float16", "float32"}
 GROUP = re.compile(r'<g data-text="([^"]*)"(?: data-align="(\w+)" data-widths="([^"]*)")?>')
 TEXT = re.compile(r"(<(?:text|title|tspan)(?: [^>]*)?>)([^<]+)(</)")
+
+
+def without_texts(notebook: Path) -> int:
+    """How many of a notebook's pictures have no SVG beside them: they were made before there was one."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"] if notebook.exists() else []
+    outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    return sum("image/png" in data and MIME not in data for data in outputs)
 
 
 def is_message(text: str) -> bool:

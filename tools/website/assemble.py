@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from website.places import CACHE, CHINESE, repository, site_url
+from website.places import CACHE, CHINESE, repository, site_url, volumes
 
 
 def assemble(folder: Path) -> None:
@@ -19,6 +19,9 @@ def assemble(folder: Path) -> None:
         for image in (language / "_images").glob("*"):
             if image.name not in pages:
                 image.unlink()
+    for language, target in (("en", folder), (CHINESE, folder / "zh")):
+        for file in volumes(language):
+            shutil.copyfile(file, target / file.name)
     url = site_url(repository())
     (folder / "sitemap.xml").write_text(sitemap(folder, url), encoding="utf-8")
     (folder / "robots.txt").write_text(f"User-agent: *\nAllow: /\n\nSitemap: {url}sitemap.xml\n")

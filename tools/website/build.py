@@ -3,6 +3,7 @@
     python tools/website              # build what changed, say where to open it
     python tools/website --strict     # the same, and a warning is an error (tests)
     python tools/website --serve      # build, serve, and build again on every change
+    python tools/website --print      # build, write the book as PDF and EPUB, and build again with links to them
 
 Each language is built in a process of its own, into `_build/cache`, from which Sphinx takes what did not change. The
 finished site is put together beside the old one and takes its place in one step: an interrupted build leaves the old
@@ -24,6 +25,7 @@ from website.words import speaker
 
 TOOLS = ["_config.yml", "tools/website", "requirements.lock"]  # if one of these changed, nothing cached counts
 SOURCES = ["_toc.yml", "pyproject.toml", "book", "notebooks", "src", "benchmarks/gpu.json", "tools/chinese"]
+PRINTED = "_build/print"
 
 
 def digest(names: list[str]) -> str:
@@ -105,7 +107,7 @@ def build(strict: bool) -> bool:
     old, new = SITE.with_name("html.old"), SITE.with_name("html.new")
     if old.exists() and not SITE.exists():
         old.rename(SITE)  # an earlier build was interrupted between two renames
-    state = {"sources": digest(SOURCES), "tools": digest(TOOLS)}
+    state = {"sources": digest([*SOURCES, PRINTED]), "tools": digest(TOOLS)}
     done = CACHE / "done.json"  # absent while a build is under way: what one interrupted left behind does not count
     before = json.loads(done.read_text()) if done.exists() else {}
     warned = any((CACHE / language / "warned").exists() for language in LANGUAGES)
@@ -147,9 +149,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--strict", action="store_true", help="a warning is an error")
     parser.add_argument("--serve", action="store_true", help="serve the site, and build it again on every change")
+    parser.add_argument("--print", action="store_true", help="write the whole book as PDF and EPUB, too")
     arguments = parser.parse_args()
     if arguments.serve:
         from website.serve import serve
 
         return serve([*SOURCES, *TOOLS])
+    if arguments.print:
+        from website.printed import print_book
+
+        return 0 if build(arguments.strict) and print_book() and build(arguments.strict) else 1
     return 0 if build(arguments.strict) else 1

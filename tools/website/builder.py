@@ -16,7 +16,7 @@ from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.environment import BuildEnvironment
 from sphinx.util.osutil import relative_uri
 
-from website.places import STATIC, TEMPLATES
+from website.places import CHINESE, STATIC, TEMPLATES, volumes
 from website.translator import Formatter, Translator
 from website.words import catalogue_path, speaker
 
@@ -63,7 +63,7 @@ class SiteBuilder(StandaloneHTMLBuilder):
     def gen_additional_pages(self) -> None:
         if self.config.language == "en":
             style = asset("site.css").decode().replace("url(fonts/", f"url({self.config.site_url}_static/fonts/")
-            self.handle_page("404", {"style": style}, "404.html")
+            self.handle_page("404", {"style": style, "chinese": {"word": speaker(CHINESE)}}, "404.html")
 
     def handle_finish(self) -> None:
         pass  # no search index and no inventory
@@ -87,6 +87,7 @@ class SiteBuilder(StandaloneHTMLBuilder):
             alternates={name: self.config.site_url + path for name, path in pages.items()},
             twin=relative_uri(site, uri if other == "en" else f"zh/{uri}"),
             twin_lang=other,
+            volumes=self.volumes(uri),
             home=self.get_relative_uri(pagename, self.config.root_doc),
         )
         if doctree is not None:
@@ -143,7 +144,9 @@ class SiteBuilder(StandaloneHTMLBuilder):
 
     def below_title(self, docname: str) -> str:
         """Of a chapter: links to its notebook, which is put beside the page, and what its last tested run measured."""
-        source = Path(self.env.doc2path(docname))
+        source, word = Path(self.env.doc2path(docname)), speaker(self.config.language)
+        if docname == self.config.root_doc:
+            return self.templates.render("volumes.html", {"word": word, "volumes": self.volumes("")})
         if source.suffix != ".ipynb":
             return ""
         text = source.read_text(encoding="utf-8")
@@ -152,7 +155,6 @@ class SiteBuilder(StandaloneHTMLBuilder):
         target.write_text(text, encoding="utf-8")
         branch = "main" if self.config.language == "en" else CHINESE_NOTEBOOKS
         repository = self.config.site_repository.removeprefix("https://github.com/")
-        word = speaker(self.config.language)
         run = json.loads(text)["metadata"].get("advantage", {})
         if cores := re.fullmatch(r"CPU, (\d+) cores", run.get("device", "")):
             run["device"] = word("CPU, %s cores") % cores[1]
@@ -163,6 +165,13 @@ class SiteBuilder(StandaloneHTMLBuilder):
             "run": run,
         }
         return self.templates.render("chapter.html", context)
+
+    def volumes(self, uri: str) -> list[dict[str, str]]:
+        """The whole book, where it has been printed: a name and a link from a page at `uri`."""
+        return [
+            {"name": file.suffix[1:].upper(), "uri": relative_uri(uri, file.name)}
+            for file in volumes(self.config.language)
+        ]
 
 
 def asset(name: str) -> bytes:
@@ -199,7 +208,8 @@ def rewrite_all_when_navigation_changed(app: Sphinx, env: BuildEnvironment) -> l
     digest = hashlib.sha256(b"".join(f.read_bytes() for f in [*files, *([words] if words.exists() else [])]))
     digest.update(
         repr(
-            [(p, [env.titles.get(f, "") and env.titles[f].astext() for f in p["files"]]) for p in builder.parts()]
+            [volumes(app.config.language)]
+            + [(p, [env.titles.get(f, "") and env.titles[f].astext() for f in p["files"]]) for p in builder.parts()]
         ).encode()
     )
     if getattr(env, "site_navigation", None) == digest.hexdigest():

@@ -9,8 +9,19 @@ CACHE = BUILD / "cache"
 SITE = BUILD / "html"
 STATIC = ROOT / "book" / "_static"
 TEMPLATES = ROOT / "book" / "_templates"
+PRINT = BUILD / "print"
 CHINESE = "zh_CN"
 LANGUAGES = ["en", CHINESE]
+
+
+def volume_name(language: str) -> str:
+    """Of the files of the whole book, without their suffix."""
+    return "from-attention-to-advantage" + ("" if language == "en" else "-zh")
+
+
+def volumes(language: str) -> list[Path]:
+    """The whole book in one language: its PDF and its EPUB, as far as they have been made."""
+    return [f for f in (PRINT / f"{volume_name(language)}{kind}" for kind in (".pdf", ".epub")) if f.exists()]
 
 
 def repository() -> str:

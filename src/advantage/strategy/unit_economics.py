@@ -5,7 +5,7 @@ that it also runs in a browser. Units are in the names or the docstrings: operat
 Whatever is not a finite number of the right sign is a `ValueError` that names it.
 """
 
-from advantage.checks import not_negative, number, positive, share, wrong
+from advantage.checks import every, not_negative, number, positive, share, wrong
 
 E = 2.718281828459045
 
@@ -132,7 +132,7 @@ def crossover_batch(flops: float, bytes_per_second: float, bits: float = 16, all
     """
     operations = positive("flops", flops) * positive("bits", bits) / 8
     ratio = positive("all_over_active", all_over_active)
-    if not _all(ratio >= 1):
+    if not every(ratio >= 1):
         raise wrong("all_over_active", all_over_active, "1 or more, for the active weights are among all")
     return operations / (2 * positive("bytes_per_second", bytes_per_second)) * ratio
 
@@ -200,7 +200,7 @@ def texts_in_service(
     arithmetic = asked * 2 * positive("parameters", parameters) / positive("flops", flops)
     bandwidth = positive("bytes_per_second", bytes_per_second)
     left = 1 - asked * not_negative("kv_bytes", kv_bytes) / bandwidth
-    if not _all((arithmetic < 1) & (left > 0)):
+    if not every((arithmetic < 1) & (left > 0)):
         raise wrong("tokens_per_second", tokens_per_second, "below what the machine can write at its largest batch")
     return asked * weight_bytes(parameters, bits) / bandwidth / left
 
@@ -230,7 +230,7 @@ def break_even_utilisation(dollars_per_hour: float, tokens_per_second: float, pr
 def price_for_margin(cost: float, margin: float) -> float:
     """The price that leaves a given gross margin: cost / (1 − margin); a negative margin is a loss."""
     cost, margin = not_negative("cost", cost), number("margin", margin)
-    if not _all(margin < 1):
+    if not every(margin < 1):
         raise wrong("margin", margin, "below 1, for no price leaves all of itself")
     return cost / (1 - margin)
 
@@ -296,7 +296,3 @@ def larger(a: float, b: float) -> float:
     which rounds.
     """
     return (a > b) * a + (a <= b) * b
-
-
-def _all(condition) -> bool:
-    return bool(condition.all()) if hasattr(condition, "all") else bool(condition)

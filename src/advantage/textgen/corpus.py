@@ -5,11 +5,16 @@ without leaking, `join` makes one text of them. A corpus larger than memory neve
 """
 
 import codecs
+import contextlib
 import hashlib
+import importlib
 import os
+import re
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from advantage import checks
 
 Documents = list[tuple[str, str]]
 
@@ -20,7 +25,10 @@ LICENCE = (
 
 _NOT_SOURCE = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
 _CHUNK = 1 << 20  # bytes read at a time
-_LONG_LINE = 20  # characters; shorter lines ("    return None", "else:") say nothing about copying
+_LONG_LINE = 20  # characters; a shorter line ("    return None", "else:") says nothing about copying by itself
+_SEVERAL = 3  # long lines that a document must have to be known by them: one may be a licence that many share
+_RUN = 4  # words in a row that a document of short lines is known by
+_WORD = re.compile(r"[\u2e80-\u9fff]|[^\s\u2e80-\u9fff]+")  # a Chinese character, or what stands between spaces
 
 
 # -------------------------------------------------------------------- collect
@@ -69,10 +77,9 @@ def _standard_library() -> Documents:
             continue  # tests, other people's packages, and what describes only the machine that built this Python
         if text := "".join(read(file)):
             collected.append((name, text))
-    try:
-        from pydoc_data.topics import topics
-    except ImportError:  # some distributions leave the documentation out
-        topics = {}
+    topics: dict[str, str] = {}
+    with contextlib.suppress(ImportError):  # some distributions leave the documentation out
+        topics |= importlib.import_module("pydoc_data.topics").topics
     collected += [(f"pydoc_data/topics/{topic}.txt", text) for topic, text in topics.items()]
     return sorted(collected)
 
@@ -81,8 +88,8 @@ def files(path: str | Path, suffixes: Iterable[str] = ()) -> list[tuple[str, Pat
     """`(name, file)` of every file that belongs to the corpus, sorted by name."""
     path, suffixes = Path(path), tuple(suffixes)
     if not path.is_dir():
-        return [(path.name, path)]
-    found = []
+        return _named([(path.name, path)])
+    found: list[tuple[str, Path]] = []
 
     def stop(error: OSError) -> None:  # os.walk passes unreadable folders over in silence unless told otherwise
         raise error
@@ -98,7 +105,16 @@ def files(path: str | Path, suffixes: Iterable[str] = ()) -> list[tuple[str, Pat
         raise ValueError(
             f"{path}: no file{' that ends in ' + ' or '.join(suffixes) if suffixes else ''} in this folder"
         )
-    return sorted(found)
+    return _named(sorted(found))
+
+
+def _named(found: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    for name, file in found:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{str(file)!r}: the file's name is not UTF-8; rename it") from None
+    return found
 
 
 def read(file: Path) -> Iterator[str]:
@@ -138,16 +154,19 @@ def deduplicate(documents: Documents, most: float = 0.5) -> Documents:
     """Drop the documents that say again what an earlier one said.
 
     A document is dropped when its text equals an earlier one's, or when more than `most` of its lines of at least 20
-    characters stand in the documents kept before it.
+    characters stand in the documents kept before it. A document of short lines, such as a poem, is compared by four
+    words in a row instead.
     """
-    kept, texts, lines = [], set(), set()
+    kept: Documents = []
+    texts: set[str] = set()
+    seen: set[str] = set()
     for name, text in documents:
-        own = _lines(text)
-        if text in texts or _share(own, lines) > most:
+        own = _marks(text)
+        if text in texts or _share(own, seen) > most:
             continue
         kept.append((name, text))
         texts.add(text)
-        lines |= own
+        seen |= own
     return kept
 
 
@@ -172,6 +191,7 @@ def split(documents: Documents, fraction: float = 0.1, most: float = 0.5) -> tup
         raise ValueError("documents: empty list; give at least one pair (name, text)")
     if not 0 < fraction < 1:
         raise ValueError(f"fraction: {fraction!r} is not between 0 and 1")
+    checks.share("most", most)
     if len(documents) == 1:
         ((name, text),) = documents
         at = cut(len(text), fraction, name)
@@ -179,8 +199,8 @@ def split(documents: Documents, fraction: float = 0.1, most: float = 0.5) -> tup
     unique = deduplicate(documents, most)
     judged = held_back([name for name, _ in unique], fraction)
     train = [(name, text) for name, text in unique if name not in judged]
-    seen = set().union(*(_lines(text) for _, text in train)) if train else set()
-    validation = [(name, text) for name, text in unique if name in judged and _share(_lines(text), seen) <= most]
+    seen = _all_marks(train)
+    validation = [(name, text) for name, text in unique if name in judged and _share(_marks(text), seen) <= most]
     if not train or not validation:
         raise ValueError(
             f"documents: {len(documents)} documents, of which {len(unique)} are not copies, cannot be split in two; "
@@ -201,25 +221,38 @@ def held_back(names: list[str], fraction: float) -> set[str]:
     position = {name: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64 for name in names}
     chosen = {name for name in names if position[name] < fraction}
     if len(names) > 1 and not chosen:
-        chosen = {min(names, key=position.get)}
+        chosen = {min(names, key=position.__getitem__)}
     elif len(names) > 1 and len(chosen) == len(names):
-        chosen = chosen - {max(names, key=position.get)}
+        chosen = chosen - {max(names, key=position.__getitem__)}
     return chosen
 
 
-def _lines(text: str) -> set[str]:
-    return {line for raw in text.split("\n") if len(line := raw.strip()) >= _LONG_LINE}
+def _marks(text: str) -> set[str]:
+    """What a text is known by: its long lines; where they are few, four words in a row of its short lines."""
+    lines = [line for raw in text.split("\n") if (line := raw.strip())]
+    long = [line for line in lines if len(line) >= _LONG_LINE]
+    if len(set(long)) >= _SEVERAL and 2 * len(long) >= len(lines):
+        return set(long)
+    return _runs([line for line in lines if len(line) < _LONG_LINE]) or (_runs(long) if len(long) == 1 else set(long))
 
 
-def _share(lines: set[str], seen: set[str]) -> float:
-    return len(lines & seen) / len(lines) if lines else 0.0
+def _runs(lines: list[str]) -> set[str]:
+    words = _WORD.findall("\n".join(lines))
+    return {" ".join(words[i : i + _RUN]) for i in range(len(words) - _RUN + 1)}
+
+
+def _all_marks(documents: Documents) -> set[str]:
+    return set().union(*(_marks(text) for _, text in documents))
+
+
+def _share(marks: set[str], seen: set[str]) -> float:
+    return len(marks & seen) / len(marks) if marks else 0.0
 
 
 def shared_lines(validation: Documents, train: Documents) -> float:
-    """The share of the validation text's distinct long lines that stand in the training text too: 0 is no leak, 1 a
-    copy."""
-    seen = set().union(*(_lines(text) for _, text in train))
-    return _share(set().union(*(_lines(text) for _, text in validation)), seen)
+    """The share of the validation text's distinct long lines (or runs of words, where lines are short) that stand in
+    the training text too: 0 is no leak, 1 a copy."""
+    return _share(_all_marks(validation), _all_marks(train))
 
 
 def join(documents: Documents) -> str:
@@ -233,7 +266,6 @@ def sha256(documents: Documents) -> str:
     for name, text in documents:
         for part in (name, text):
             data = part.encode()
-            digest.update(
-                len(data).to_bytes(8, "big") + data
-            )  # lengths first, so that no other cut gives the same bytes
+            digest.update(len(data).to_bytes(8, "big"))  # first, so that no other cut gives the same bytes
+            digest.update(data)
     return digest.hexdigest()

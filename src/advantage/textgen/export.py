@@ -1,5 +1,7 @@
 """Our GPT as a Qwen3 of `transformers`: the same weights under other names, the same logits."""
 
+from typing import Any
+
 import torch
 
 from advantage.textgen.gpt import EPSILON, GPT, ROTARY_BASE
@@ -39,7 +41,8 @@ def to_transformers(model: GPT):
         eos_token_id=None,
     )
     exported = Qwen3ForCausalLM(config).eval()
-    weights = {"model.embed_tokens.weight": model.embedding.weight, "lm_head.weight": model.head.weight}
+    block: Any
+    weights: dict[str, Any] = {"model.embed_tokens.weight": model.embedding.weight, "lm_head.weight": model.head.weight}
     for i, block in enumerate(model.blocks):
         names = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
         weights |= {f"model.layers.{i}.{name}.weight": part for name, part in zip(names, block.qkv.weight.chunk(3))}

@@ -3,17 +3,17 @@
 They are rotary positions (Su et al. 2021, arXiv:2104.09864), RMSNorm before each half of a block (Zhang & Sennrich
 2019, arXiv:1910.07467), and on queries and keys (Henry et al. 2020, arXiv:2010.04245); squared ReLU (So et al. 2021,
 arXiv:2109.08668). No part has a bias. Its weights are those of a Qwen3 in `transformers`: see `export`.
-
-`model(ids)` takes token ids (B, T) and gives logits (B, T, V): row t scores the token that follows position t.
-`model(ids, cache)` does the same for tokens that follow those in the cache, which `model.new_cache` makes.
 """
+
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from advantage import checks
 from advantage.models.attention import causal_mask, scaled_dot_product_attention
-from advantage.textgen.arguments import check_ids, positive
+from advantage.textgen.interface import check_ids
 
 EPSILON = 1e-6  # added to the mean square in every norm
 ROTARY_BASE = 10_000.0
@@ -24,7 +24,7 @@ def norm(x: Tensor) -> Tensor:
     return F.rms_norm(x, (x.shape[-1],), eps=EPSILON)
 
 
-def rotary_angles(start: int, length: int, d_head: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def rotary_angles(start: int, length: int, d_head: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """cos and sin of the angles at positions start … start + length − 1, each (length, d_head)."""
     frequency = ROTARY_BASE ** (-torch.arange(0, d_head, 2, device=device) / d_head)  # (d_head / 2,)
     angle = torch.arange(start, start + length, device=device)[:, None] * frequency
@@ -44,6 +44,10 @@ class Cache:
         self.key, self.value = like.new_empty(shape), like.new_empty(shape)
         self.length = 0  # tokens in the cache
 
+    def join(self, other: "Cache") -> None:
+        """Take in the texts of another cache, which have been read as far as these."""
+        self.key, self.value = torch.cat([self.key, other.key], 1), torch.cat([self.value, other.value], 1)
+
 
 class Block(nn.Module):
     """x + attention(norm(x)), then x + MLP(norm(x))."""
@@ -61,7 +65,7 @@ class Block(nn.Module):
         qkv = self.qkv(norm(x)).view(B, T, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)  # (3, B, H, T, d_head)
         (q, k), v = rotate(norm(qkv[:2]), *angles).type_as(qkv), qkv[2]  # each (B, H, T, d_head); one dtype in autocast
         if cache is None:
-            mixed = scaled_dot_product_attention(q, k, v, is_causal=True)
+            mixed = cast(Tensor, scaled_dot_product_attention(q, k, v, is_causal=True))
         else:
             start, end = cache.length, cache.length + T
             cache.key[layer, :, :, start:end], cache.value[layer, :, :, start:end] = k, v
@@ -88,11 +92,13 @@ class GPT(nn.Module):
         ValueError: a size is below 1, or `num_heads` does not fit `d_model`.
     """
 
+    angles: Tensor  # (2, context, d_head): cos and sin at every position
+
     def __init__(
         self, vocab_size: int, context: int, num_layers: int, d_model: int, num_heads: int, tied: bool = False
     ) -> None:
         super().__init__()
-        self.settings = {  # what it takes to build it again
+        self.settings: dict[str, Any] = {  # what it takes to build it again
             "model": "gpt",
             "vocab_size": vocab_size,
             "context": context,
@@ -101,12 +107,13 @@ class GPT(nn.Module):
             "num_heads": num_heads,
             "tied": tied,
         }
-        positive(vocab_size=vocab_size, context=context, num_layers=num_layers, d_model=d_model, num_heads=num_heads)
+        for name in ("vocab_size", "context", "num_layers", "d_model", "num_heads"):
+            self.settings[name] = checks.whole(name, self.settings[name], least=1)
         if d_model % (2 * num_heads):
             raise ValueError(f"num_heads: {num_heads}, with d_model {d_model}; 2 × num_heads must divide d_model")
         self.context, self.d_head = context, d_model // num_heads
-        angles = torch.stack(rotary_angles(0, context, self.d_head, torch.device("cpu")))
-        self.register_buffer("angles", angles, persistent=False)  # (2, context, d_head): cos and sin at every position
+        angles = torch.stack(rotary_angles(0, context, self.d_head))
+        self.register_buffer("angles", angles, persistent=False)
         self.embedding = nn.Embedding(vocab_size, d_model)
         self.blocks = nn.ModuleList(Block(d_model, num_heads) for _ in range(num_layers))
         self.head = nn.Linear(d_model, vocab_size, bias=False)
@@ -135,7 +142,7 @@ class GPT(nn.Module):
 
     def new_cache(self, batch: int, length: int) -> Cache:
         """An empty cache for `batch` texts of at most `length` tokens."""
-        heads = self.blocks[0].num_heads
+        heads = self.settings["num_heads"]
         return Cache(len(self.blocks), batch, heads, min(length, self.context), self.d_head, self.head.weight)
 
     def flops_per_token(self, length: int | None = None) -> int:

@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from advantage import checks
 from advantage.textgen.gpt import GPT
+from advantage.textgen.interface import bare
 
 # a, b, c of each polynomial x ↦ a x + b x³ + c x⁵: one after the other they take all of [0.001, 1] towards 1
 POLAR = (
@@ -28,7 +30,7 @@ def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
     Raises:
         ValueError: `steps` is not among 1 … 5.
     """
-    if steps not in range(1, len(POLAR) + 1):
+    if isinstance(steps, bool) or steps not in range(1, len(POLAR) + 1):
         raise ValueError(f"steps: got {steps!r}; must be a whole number from 1 to {len(POLAR)}")
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
@@ -46,7 +48,9 @@ class Optimiser:
     """
 
     def __init__(self, model: nn.Module, muon_rate: float, adam_rate: float, momentum: float = 0.9) -> None:
-        self.muon_rate, self.adam_rate, self.momentum = muon_rate, adam_rate, momentum
+        self.muon_rate = float(checks.not_negative("muon_rate", muon_rate))
+        self.adam_rate = float(checks.not_negative("adam_rate", adam_rate))
+        self.momentum, model = momentum, bare(model)
         matrices = [p for block in model.blocks for p in block.parameters()] if isinstance(model, GPT) else []
         self.groups = [[p for p in matrices if p.shape == shape] for shape in dict.fromkeys(p.shape for p in matrices)]
         self.average = [torch.zeros_like(torch.stack([*group])) for group in self.groups]
@@ -58,7 +62,7 @@ class Optimiser:
     def step(self, factor: float) -> None:
         """One update with both learning rates multiplied by `factor`; clears the gradients."""
         for group, average in zip(self.groups, self.average):
-            gradient = torch.stack([p.grad for p in group])  # (matrices, m, n)
+            gradient = torch.stack([p.grad for p in group if p.grad is not None])  # (matrices, m, n)
             average.lerp_(gradient, 1 - self.momentum)
             update = gradient.lerp_(average, self.momentum)
             m, n = update.shape[-2:]
@@ -66,7 +70,7 @@ class Optimiser:
                 update = orthogonalise(update.view(-1, n, n)).view(-1, m, n)
             else:
                 update = orthogonalise(update) * max(1, m / n) ** 0.5
-            torch._foreach_add_(group, list(update.unbind()), alpha=-self.muon_rate * factor)
+            torch._foreach_add_([*group], list(update.unbind()), alpha=-self.muon_rate * factor)
         for settings in self.adam.param_groups:
             settings["lr"] = self.adam_rate * factor
         self.adam.step()
@@ -81,7 +85,20 @@ class Optimiser:
         return named
 
     def load(self, named: dict[str, Tensor]) -> None:
+        """Go on from what `state` named, moved to where the parameters are; AdamW counts its steps on the CPU.
+
+        Raises:
+            ValueError: a name is missing, or one too many, or a shape differs.
+        """
+        adam = {"step": torch.Size([]), "exp_avg": None, "exp_avg_sq": None}  # None: the parameter's shape
+        expected = {f"average.{i}": average.shape for i, average in enumerate(self.average)}
+        for i, p in enumerate(self.others):
+            expected |= {f"adam.{i}.{key}": p.shape if shape is None else shape for key, shape in adam.items()}
+        if expected != {name: tensor.shape for name, tensor in named.items()}:
+            raise ValueError("optimiser: the tensors saved are not those of this model's optimiser")
         for i, average in enumerate(self.average):
             average.copy_(named[f"average.{i}"])
         for i, p in enumerate(self.others):
-            self.adam.state[p] = {key: named[f"adam.{i}.{key}"].clone() for key in ("step", "exp_avg", "exp_avg_sq")}
+            self.adam.state[p] = {
+                key: named[f"adam.{i}.{key}"].to("cpu" if key == "step" else p.device, copy=True) for key in adam
+            }

@@ -3,15 +3,20 @@
 import ast
 import codeop
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
-from advantage.textgen.sampling import first_tokens, prompt_ids, stream
+from torch import nn
+
+from advantage import checks
+from advantage.textgen.sampling import document_end, first_tokens, prompt_ids, stream
+from advantage.textgen.tokenizer import Tokenizer
+
+CLOSERS = ('"""\n', "'''\n", *(" " * indent + "pass\n" for indent in (4, 8, 12, 16)))
 
 
 class NoContinuation(ValueError):
     """No continuation was found that parses, in as many tokens as were allowed."""
-
-
-CLOSERS = ('"""\n', "'''\n", *(" " * indent + "pass\n" for indent in (4, 8, 12, 16)))
 
 
 def parses(source: str) -> bool:
@@ -22,7 +27,7 @@ def parses(source: str) -> bool:
 def can_begin(source: str) -> bool:
     """Whether a text of whole lines can begin a Python file: it parses, or the parser ran out of text and found
     nothing wrong."""
-    error = _parse(source, codeop.PyCF_ALLOW_INCOMPLETE_INPUT | codeop.PyCF_DONT_IMPLY_DEDENT)
+    error = _parse(source, codeop.PyCF_ALLOW_INCOMPLETE_INPUT | codeop.PyCF_DONT_IMPLY_DEDENT)  # type: ignore
     return error is None or "incomplete input" in str(error)
 
 
@@ -36,9 +41,37 @@ def _parse(source: str, flags: int) -> Exception | None:
     return None
 
 
+def _whole_lines(text: str) -> str:
+    return text[: text.rfind("\n") + 1]
+
+
+def draw_line(tokens: Iterator[int], token_bytes: list[bytes]) -> list[int]:
+    """The ids up to and with the one that ends a line; fewer where the tokens end first."""
+    line = []
+    for token in tokens:
+        line.append(token)
+        if b"\n" in token_bytes[token]:
+            break
+    return line
+
+
+def finish(prompt: str, text: str) -> str | None:
+    """The longest part of `text`, in whole lines from its beginning, that parses after the prompt.
+
+    Where no part does, what its last whole lines leave open is closed; None where that does not help.
+    """
+    lines = text.splitlines(keepends=True)
+    for ending in ("", *CLOSERS):
+        for end in range(len(lines), 0, -1):
+            part = "".join(lines[:end]) + ending
+            if (not ending or lines[end - 1].endswith("\n")) and parses(prompt + part):
+                return part
+    return None
+
+
 def complete_python(
-    model,
-    tokenizer,
+    model: nn.Module,
+    tokenizer: Tokenizer,
     prompt: str = "",
     max_new_tokens: int = 200,
     *,
@@ -46,14 +79,15 @@ def complete_python(
     patience: int = 20,
     seed: int = 0,
     stop: int | None = None,
-    **options,
+    **options: Any,
 ) -> str:
     """Continue a prompt so that prompt and continuation together parse as Python.
 
     Whenever a line is complete, the parser is asked whether the text so far can begin a Python file. If not, the line
     is drawn again; after `tries` failures the line before it is drawn again too. At the end the text is cut back to
     the last line with which it parses. Where there is none, as in a body that is only the beginning of a docstring,
-    the quotes are closed or a `pass` is added; where that does not help either, all is drawn again.
+    the quotes are closed or a `pass` is added; where that does not help either, all is drawn again. Where the model
+    has but one line to offer, as at temperature 0, nothing is drawn again.
 
     This is not the model's distribution given that the text parses: each line is conditioned only on what came before
     it, so a text whose beginning is easy to finish badly is drawn too often, and the cut prefers texts that end where
@@ -70,51 +104,64 @@ def complete_python(
         The new text, without the prompt.
 
     Raises:
-        ValueError: no file can begin with the prompt.
+        ValueError: an argument does not fit, or no file can begin with the prompt.
         NoContinuation: no continuation that parses was found.
     """
-    if not can_begin(prompt[: prompt.rfind("\n") + 1]):
+    allowed = checks.whole("patience", patience, 1) * checks.whole("max_new_tokens", max_new_tokens)
+    tries, most = checks.whole("tries", tries, 1), 5 * checks.whole("tries", tries, 1)
+    if options.get("temperature", 1.0) == 0 or options.get("top_k") == 1:
+        most = 0
+    if not can_begin(_whole_lines(prompt)):
         raise ValueError(f"prompt: no Python file can begin with {prompt[:60]!r}")
     begin, held = prompt_ids(tokenizer, prompt)
     first, known = first_tokens(tokenizer, [held]), prompt[: len(prompt) - len(held)]
-    if stop is None and tokenizer.token_bytes[tokenizer.start] == b"\0":
-        stop = tokenizer.start
-    drawn, allowed = 0, patience * max_new_tokens
+    stop = document_end(tokenizer) if stop is None else stop
+    drawn = 0
+
+    def draw(ids: list[int]) -> Iterator[int]:
+        """New tokens after `ids`, counted; `first` and the seed depend on what was drawn before."""
+        nonlocal drawn
+        more = {"first": None if ids else first, "stop": stop, "seed": seed + drawn, **options}
+        for (token,) in stream(model, [begin + ids], max_new_tokens - len(ids), **more):
+            drawn += 1
+            if token is None or drawn > allowed:
+                return
+            yield token
+
     longest = "" if parses(prompt) else None  # the longest continuation so far that parses
-    while drawn < allowed:  # once, but for a text of which no part parses: a string left open in its first line
-        ids, accepted, failures, ended = [], [0], 0, False
-        while len(ids) < max_new_tokens and drawn < allowed and not ended:
-            ended = True
-            left = {"max_new_tokens": max_new_tokens - len(ids), "first": None if ids else first, "stop": stop}
-            for (token,) in stream(model, [begin + ids], seed=seed + drawn, **left, **options):
-                drawn += 1
-                if token is None or drawn > allowed:
-                    break
-                ids.append(token)
-                if b"\n" not in tokenizer.token_bytes[token]:
-                    continue
-                text = known + tokenizer.decode(ids)
-                head = text[: text.rfind("\n") + 1]
-                if can_begin(head):
-                    accepted.append(len(ids))
-                    failures = 0
-                    if len(head) - len(prompt) > len(longest or "") and parses(head):
-                        longest = head[len(prompt) :]
-                    continue
-                failures += 1
-                if failures >= tries and len(accepted) > 1:
-                    accepted.pop()
-                    failures = 0
-                del ids[accepted[-1] :]
-                ended = False
+    failed: set[tuple[int, ...]] = set()  # texts whose last line cannot stand
+    repeated = 0  # failures in a row that gave nothing new
+    while drawn < allowed and repeated <= most:  # once, but for a text of which no part parses
+        lines: list[list[int]] = []
+        tokens, failures = draw([]), 0
+        while line := draw_line(tokens, tokenizer.token_bytes):
+            lines.append(line)
+            ids = [token for each in lines for token in each]
+            head = _whole_lines(known + tokenizer.decode(ids))
+            if b"\n" not in tokenizer.token_bytes[line[-1]]:
                 break
-        lines = tokenizer.decode(ids)[len(held) :].splitlines(keepends=True)
-        for ending in ("", *CLOSERS):  # cut back; where no part parses, close what the last whole lines left open
-            for end in range(len(lines), 0, -1):
-                text = "".join(lines[:end]) + ending
-                if (not ending or lines[end - 1].endswith("\n")) and parses(prompt + text):
-                    return text
-        if not ids and longest is not None:  # the document ended at once
+            if can_begin(head):
+                failures = 0
+                if len(head) - len(prompt) > len(longest or "") and parses(head):
+                    longest = head[len(prompt) :]
+                continue
+            repeated = repeated + 1 if tuple(ids) in failed else 0
+            failed.add(tuple(ids))
+            lines.pop()
+            if repeated >= most:
+                repeated = most + 1
+                break
+            failures += 1
+            if failures >= tries and lines:
+                lines.pop()
+                failures = 0
+            tokens = draw([token for each in lines for token in each])
+        text = finish(prompt, tokenizer.decode([token for each in lines for token in each])[len(held) :])
+        if text is not None:
+            return text
+        if not lines and longest is not None:  # the document ended at once
+            break
+        if most == 0:
             break
     if longest is not None:
         return longest

@@ -1,22 +1,25 @@
 """A corpus larger than memory: tokens on disk, written as a stream and read where they are touched.
 
-`write_tokens` splits like `corpus.split` and writes files of tokens; `read_tokens` maps them into memory; `stream`
-gives the training text to a tokenizer that learns.
+`survey` reads the corpus once; `stream` gives the training text to a tokenizer that learns; `write_tokens` writes files
+of tokens, split as by `corpus.split` but for near-copies; `read_tokens` maps them into memory.
 """
 
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from advantage import checks, files
 from advantage.textgen import corpus
 
-_WHITESPACE = " \t\n\r\f\v"
+if TYPE_CHECKING:
+    from advantage.textgen.tokenizer import Tokenizer
+
+_SPACES = " \t\n\r\f\v"
 
 
 def cut_before_whitespace(chunks: Iterable[str], size: int = 1 << 16) -> Iterator[str]:
@@ -25,18 +28,39 @@ def cut_before_whitespace(chunks: Iterable[str], size: int = 1 << 16) -> Iterato
     No token of the tokenizers here crosses such a place, so that encoding the pieces gives the tokens of the whole
     text. (Text that runs on for `size` characters without a space is cut where it stands.)
     """
-    held = ""
+    held, size = "", checks.whole("size", size, 1)
     for chunk in chunks:
         held += chunk
-        while len(held) > 2 * size:
-            at = next(
-                (i for i in range(2 * size, size, -1) if held[i] in _WHITESPACE and held[i - 1] not in _WHITESPACE),
-                2 * size,
-            )
-            yield held[:at]
-            held = held[at:]
+        begin = 0
+        while len(held) - begin > 2 * size:
+            end = _last_border(held, begin + size, begin + 2 * size)
+            yield held[begin:end]
+            begin = end
+        held = held[begin:]
     if held:
         yield held
+
+
+def _last_border(text: str, low: int, high: int) -> int:
+    """The last place above `low`, and at most `high`, where a space follows a non-space; `high` where there is none."""
+    for i in range(high, low, -1):
+        if text[i] in _SPACES and text[i - 1] not in _SPACES:
+            return i
+    return high
+
+
+class Survey(NamedTuple):
+    """What a corpus on disk holds, copies and empty files left out."""
+
+    path: Path
+    files: dict[str, Path]  # by name, sorted
+    sizes: dict[str, int]  # characters
+    hashes: dict[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """The hash of names and texts: two runs with the same hash saw the same data."""
+        return hashlib.sha256("".join(f"{name}\n{self.hashes[name]}\n" for name in self.sizes).encode()).hexdigest()
 
 
 def size(path: str | Path, suffixes: Iterable[str] = ()) -> int:
@@ -44,68 +68,73 @@ def size(path: str | Path, suffixes: Iterable[str] = ()) -> int:
     return sum(file.stat().st_size for _, file in corpus.files(path, suffixes))
 
 
-def stream(path: str | Path, fraction: float = 0.1, suffixes: Iterable[str] = ()) -> Iterator[str]:
-    """The training side of `write_tokens`, a chunk at a time: what a tokenizer may learn from."""
-    found, sizes, _ = _survey(path, suffixes)
-    yield from _side(found, sizes, corpus.held_back(list(sizes), fraction), "train", fraction)
+def survey(path: str | Path, suffixes: Iterable[str] = ()) -> Survey:
+    """Read a corpus once, a chunk at a time.
 
-
-def _survey(
-    path: str | Path, suffixes: Iterable[str] = ()
-) -> tuple[list[tuple[str, Path]], dict[str, int], dict[str, str]]:
-    """The files, and the characters and the hash of each that is neither empty nor a copy."""
-    found, sizes, hashes = corpus.files(path, suffixes), {}, {}
+    Raises:
+        ValueError, OSError: as in `corpus.documents`.
+    """
+    found = Survey(Path(path), {}, {}, {})
     seen = set()
-    for name, file in found:
+    for name, file in corpus.files(path, suffixes):
         digest, characters = hashlib.sha256(), 0
         for text in corpus.read(file):
             digest.update(text.encode())
             characters += len(text)
         if characters and digest.hexdigest() not in seen:
-            sizes[name], hashes[name] = characters, digest.hexdigest()
             seen.add(digest.hexdigest())
-    if not sizes:
+            found.files[name], found.sizes[name], found.hashes[name] = file, characters, digest.hexdigest()
+    if not found.sizes:
         raise ValueError(f"{path}: no text: the file, or every file of the folder, is empty")
-    return found, sizes, hashes
+    return found
+
+
+def stream(path: str | Path | Survey, fraction: float = 0.1, suffixes: Iterable[str] = ()) -> Iterator[str]:
+    """The training side of `write_tokens`, a chunk at a time: what a tokenizer may learn from."""
+    yield from _side(path if isinstance(path, Survey) else survey(path, suffixes), "train", fraction)
 
 
 def write_tokens(
-    path: str | Path, tokenizer, folder: str | Path, fraction: float = 0.1, suffixes: Iterable[str] = ()
-) -> dict[str, object]:
+    path: str | Path | Survey,
+    tokenizer: "Tokenizer",
+    folder: str | Path,
+    fraction: float = 0.1,
+    suffixes: Iterable[str] = (),
+) -> dict[str, int | str]:
     """Stream a corpus of any size into `folder/train.bin` and `folder/validation.bin`.
 
-    Memory stays at a few megabytes. The split is that of `split`, but for copies: only documents that are equal to
-    the letter are dropped. The folder appears when everything in it is complete, or not at all.
+    Memory stays at a few megabytes. The split is that of `corpus.split`, but for copies: only documents that are equal
+    to the letter are dropped. Near-copies stay, and where they fall on both sides the validation loss is too low; drop
+    them first, or judge by documents that you know are new. The folder appears when all in it is complete, or not at
+    all.
 
     Args:
-        path: a UTF-8 file or a folder of them.
+        path: a UTF-8 file or a folder of them, or their `survey`.
         tokenizer: one of `advantage.textgen.tokenizer`.
-        folder: where to write; it must not exist yet.
-        fraction: as in `split`.
-        suffixes: as in `documents`.
+        folder: where to write; it must not exist yet, and lie outside of the corpus.
+        fraction: as in `corpus.split`.
+        suffixes: as in `corpus.documents`.
 
     Returns:
         What `folder/tokens.json` holds: the tokenizer's fingerprint, the number of tokens, bytes and characters, the
         hash of the text.
 
     Raises:
-        ValueError, OSError: as in `documents`; FileExistsError where `folder` exists.
+        ValueError, OSError: as in `corpus.documents`; FileExistsError where `folder` exists.
     """
     folder = Path(folder)
     if folder.exists():
         raise FileExistsError(f"{folder}: exists; name a new folder, or remove it")
-    found, sizes, hashes = _survey(path, suffixes)
-    names = list(sizes)
-    held_back = corpus.held_back(names, fraction)
-
+    whole = path if isinstance(path, Survey) else survey(path, suffixes)
+    if whole.path.is_dir() and folder.resolve().is_relative_to(whole.path.resolve()):
+        raise ValueError(f"folder: {folder} lies inside the corpus {whole.path}; choose one outside of it")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with files.whole_folder(folder) as unfinished:
         counts, length = {}, {}
         for part in ("train", "validation"):  # second pass, once for each side
             counts[part] = length[part] = 0
             with open(unfinished / f"{part}.bin", "wb") as out:
-                for piece in cut_before_whitespace(_side(found, sizes, held_back, part, fraction)):
+                for piece in cut_before_whitespace(_side(whole, part, fraction)):
                     ids = np.asarray(tokenizer.encode(piece), dtype=tokenizer.dtype)
                     counts[part] += len(ids)
                     length[part] += len(piece.encode())
@@ -113,48 +142,60 @@ def write_tokens(
                 out.flush()
                 os.fsync(out.fileno())
             if not counts[part]:
-                raise ValueError(f"{path}: no text is left for {part}; give more files, or one single file")
-        meta = {
+                raise ValueError(f"{whole.path}: no text is left for {part}; give more files, or one single file")
+        meta: dict[str, int | str] = {
             "tokenizer": tokenizer.fingerprint,
             "dtype": np.dtype(tokenizer.dtype).name,
             "train_tokens": counts["train"],
             "validation_tokens": counts["validation"],
             "validation_bytes": length["validation"],
-            "documents": len(names),
-            "characters": sum(sizes.values()),
-            "sha256": hashlib.sha256("".join(f"{name}\n{hashes[name]}\n" for name in names).encode()).hexdigest(),
+            "documents": len(whole.sizes),
+            "characters": sum(whole.sizes.values()),
+            "sha256": whole.sha256,
         }
-        (unfinished / "tokens.json").write_text(json.dumps(meta, indent=1) + "\n")
-        unfinished.chmod(0o755)
-        os.replace(unfinished, folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+        (unfinished / "tokens.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
     return meta
 
 
-def _side(
-    found: list[tuple[str, Path]], sizes: dict[str, int], held_back: set[str], part: str, fraction: float
-) -> Iterator[str]:
+def _side(found: Survey, part: str, fraction: float) -> Iterator[str]:
     """The text of one side of the split, a chunk at a time."""
-    if len(sizes) == 1:  # one document: its beginning, or its end
-        ((name, size),) = sizes.items()
+    checks.inside("fraction", fraction, 0, 1)
+    if len(found.sizes) == 1:  # one document: its beginning, or its end
+        ((name, size),) = found.sizes.items()
         border, at = corpus.cut(size, fraction, name), 0
-        for text in corpus.read(dict(found)[name]):
+        for text in corpus.read(found.files[name]):
             inside = max(border - at, 0)
             at += len(text)
             yield text[:inside] if part == "train" else text[inside:]
         return
-    first = True
-    for name, file in found:
-        if name in sizes and (name in held_back) == (part == "validation"):
-            if not first:
-                yield corpus.SEPARATOR
-            first = False
+    held_back = corpus.held_back(list(found.sizes), fraction)
+    separator = ""
+    for name, file in found.files.items():
+        if (name in held_back) == (part == "validation"):
+            yield separator
+            separator = corpus.SEPARATOR
             yield from corpus.read(file)
 
 
-def read_tokens(folder: str | Path, tokenizer=None) -> tuple[np.memmap, np.memmap]:
+def facts(folder: str | Path) -> dict[str, int | str]:
+    """What `write_tokens` returned for this folder.
+
+    Raises:
+        ValueError: tokens.json is damaged.
+        OSError: it is missing.
+    """
+    file = Path(folder) / "tokens.json"
+    numbers = ("train_tokens", "validation_tokens", "validation_bytes")
+    try:
+        meta = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(meta["tokenizer"], str) or np.dtype(meta["dtype"]).name not in ("uint16", "uint32"):
+            raise ValueError(f"dtype {meta['dtype']!r}")
+        return meta | {name: checks.whole(name, meta[name]) for name in numbers}
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{file}: not the record of a folder of tokens, or damaged ({error})") from error
+
+
+def read_tokens(folder: str | Path, tokenizer: "Tokenizer | None" = None) -> tuple[np.memmap, np.memmap]:
     """`(train, validation)` as `write_tokens` left them: arrays on disk, of which only what is touched comes into
     memory.
 
@@ -162,18 +203,17 @@ def read_tokens(folder: str | Path, tokenizer=None) -> tuple[np.memmap, np.memma
         ValueError: the tokens were written with another tokenizer, or a file is damaged.
     """
     folder = Path(folder)
-    meta = json.loads((folder / "tokens.json").read_text())
+    meta = facts(folder)
     if tokenizer is not None and tokenizer.fingerprint != meta["tokenizer"]:
         raise ValueError(
-            f"{folder}: written with tokenizer {meta['tokenizer'][:12]}, not with {tokenizer.fingerprint[:12]}; "
+            f"{folder}: written with tokenizer {str(meta['tokenizer'])[:12]}, not with {tokenizer.fingerprint[:12]}; "
             "load the tokenizer that belongs to it, or write the tokens again"
         )
-    parts = []
-    for part in ("train", "validation"):
-        file, dtype = folder / f"{part}.bin", np.dtype(meta["dtype"])
-        if file.stat().st_size != meta[f"{part}_tokens"] * dtype.itemsize:
-            raise ValueError(
-                f"{file}: damaged: {file.stat().st_size} bytes where {meta[f'{part}_tokens']} tokens were written"
-            )
-        parts.append(np.memmap(file, dtype=dtype, mode="r"))
-    return tuple(parts)
+
+    def mapped(part: str) -> np.memmap:
+        file, dtype, count = folder / f"{part}.bin", np.dtype(str(meta["dtype"])), int(meta[f"{part}_tokens"])
+        if file.stat().st_size != count * dtype.itemsize:
+            raise ValueError(f"{file}: damaged: {file.stat().st_size} bytes where {count} tokens were written")
+        return np.memmap(file, dtype=dtype, mode="r")
+
+    return mapped("train"), mapped("validation")

@@ -8,38 +8,45 @@ contains.
 
 import codecs
 import hashlib
-import itertools
 import json
-import os
-import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from advantage import checks, files
+from advantage.textgen.byte_pairs import BYTES, PIECE, VISIBLE, learn_merges, merge
 from advantage.textgen.corpus import SEPARATOR
 from advantage.textgen.shards import cut_before_whitespace
 
 UNKNOWN = "\ufffd"  # the character that stands for one that the vocabulary lacks
 FILE = "tokenizer.json"
+__all__ = [
+    "BYTES",
+    "PIECE",
+    "BPETokenizer",
+    "ByteTokenizer",
+    "CharTokenizer",
+    "Tokenizer",
+    "learn_merges",
+    "load",
+    "merge",
+]
 
-# Text is cut into pieces before byte pairs are merged; no token crosses the edge of a piece. A piece is the
-# separator, a word with the space before it, up to three digits, punctuation, or whitespace without its last
-# character (which belongs to the next word). Every class is spelled out, so that Python's `re` and the engine inside
-# `tokenizers` cut alike; beyond ASCII all counts as letters.
-_SPACE, _LETTER = " \t\n\r\f\v", "A-Za-z_\x80-\U0010ffff"
-PIECE = f"\0| ?[{_LETTER}]+| ?[0-9]{{1,3}}| ?[^{_SPACE}{_LETTER}0-9\0]+|[{_SPACE}]+(?![^{_SPACE}])|[{_SPACE}]+"
 
-# The order in which `tokenizers` numbers the 256 bytes: those with a visible Latin-1 character first.
-_VISIBLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
-BYTES = _VISIBLE + [byte for byte in range(256) if byte not in _VISIBLE]
+class Tokenizer:
+    """What all three have in common."""
 
-
-class _Tokenizer:
     kind: str
     vocab_size: int
     token_bytes: list[bytes]
+
+    def encode(self, text: str, strict: bool = False) -> np.ndarray:
+        """The ids of the text; with `strict`, a character that the vocabulary lacks is a ValueError that names it."""
+        raise NotImplementedError
+
+    def _state(self) -> str:
+        raise NotImplementedError
 
     def __init__(self) -> None:
         self.dtype = np.uint16 if self.vocab_size <= 1 << 16 else np.uint32
@@ -55,31 +62,31 @@ class _Tokenizer:
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the ids. Bytes that are not UTF-8, as where a character was cut in two, become U+FFFD."""
-        return b"".join(self.token_bytes[i] for i in _checked(ids, self.vocab_size)).decode(errors="replace")
+        return b"".join(self.token_bytes[i] for i in row_of_ids("ids", ids, self.vocab_size)).decode(errors="replace")
 
     def stream(self, ids: Iterable[int]) -> Iterable[str]:
         """The text of each id as it arrives; a character of several tokens comes with its last one."""
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         for i in ids:
-            yield decoder.decode(self.token_bytes[int(i)])
+            yield decoder.decode(self.token_bytes[row_of_ids("ids", [i], self.vocab_size)[0]])
         yield decoder.decode(b"", final=True)
 
     def save(self, folder: str | Path) -> None:
         """Write `folder/tokenizer.json`, whole or not at all."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / f".{FILE}-{os.getpid()}"
-        unfinished.write_text(self._state(), encoding="utf-8")
-        os.replace(unfinished, folder / FILE)
+        with files.whole(folder / FILE) as file:
+            file.write(self._state())
 
 
-def _checked(ids: Iterable[int], vocab_size: int) -> list[int]:
-    ids = np.asarray(ids if hasattr(ids, "__len__") else list(ids))
-    if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
-        raise ValueError(f"ids: shape {ids.shape}, type {ids.dtype}; give one row of integers")
-    if ids.size and (ids.min() < 0 or ids.max() >= vocab_size):
-        raise ValueError(f"ids: between {ids.min()} and {ids.max()}, outside the vocabulary 0 … {vocab_size - 1}")
-    return ids.tolist()
+def row_of_ids(name: str, ids: Iterable[int], vocab_size: int | None = None) -> np.ndarray:
+    """One row of whole numbers, of the vocabulary where its size is given, as int64."""
+    row = np.asarray(ids if hasattr(ids, "__len__") else list(ids))
+    if row.ndim != 1 or (row.size and row.dtype.kind not in "iu"):
+        raise ValueError(f"{name}: shape {row.shape}, type {row.dtype}; give one row of integers")
+    if vocab_size is not None and row.size and (row.min() < 0 or row.max() >= vocab_size):
+        raise ValueError(f"{name}: between {row.min()} and {row.max()}, outside the vocabulary 0 … {vocab_size - 1}")
+    return row.astype(np.int64)
 
 
 def _utf8(text: str) -> bytes:
@@ -92,7 +99,7 @@ def _utf8(text: str) -> bytes:
         ) from None
 
 
-class CharTokenizer(_Tokenizer):
+class CharTokenizer(Tokenizer):
     """One id for each character of the training text, and one (U+FFFD) for all others.
 
     Args:
@@ -116,7 +123,7 @@ class CharTokenizer(_Tokenizer):
     @classmethod
     def train(cls, text: str | Iterable[str]) -> "CharTokenizer":
         """The characters of `text`, or of a stream of texts, in code-point order, and U+FFFD."""
-        found = set()
+        found: set[str] = set()
         for piece in [text] if isinstance(text, str) else text:
             found.update(piece)
         if not found:
@@ -142,7 +149,7 @@ class CharTokenizer(_Tokenizer):
         return json.dumps({"kind": self.kind, "characters": self.characters})
 
 
-class ByteTokenizer(_Tokenizer):
+class ByteTokenizer(Tokenizer):
     """The bytes of UTF-8: 256 ids, nothing to learn, nothing unknown."""
 
     kind = "byte"
@@ -152,6 +159,11 @@ class ByteTokenizer(_Tokenizer):
         self.token_bytes = [bytes([byte]) for byte in range(256)]
         super().__init__()
 
+    @classmethod
+    def train(cls, text: str | Iterable[str]) -> "ByteTokenizer":
+        """Nothing to learn: the text is not read."""
+        return cls()
+
     def encode(self, text: str, strict: bool = False) -> np.ndarray:
         """The bytes of the text (`strict` changes nothing: no character is unknown)."""
         return np.frombuffer(_utf8(text), np.uint8).astype(self.dtype)
@@ -160,7 +172,7 @@ class ByteTokenizer(_Tokenizer):
         return json.dumps({"kind": self.kind})
 
 
-class BPETokenizer(_Tokenizer):
+class BPETokenizer(Tokenizer):
     """Byte pairs: the 256 bytes, and tokens made by merging the most frequent pair, again and again (Sennrich et al.
     2016).
 
@@ -205,7 +217,7 @@ class BPETokenizer(_Tokenizer):
         """
         from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-        if vocab_size < 256:
+        if checks.whole("vocab_size", vocab_size) < 256:
             raise ValueError(f"vocab_size: {vocab_size} is less than the 256 bytes that every vocabulary holds")
         texts = [text] if isinstance(text, str) else text
         fast = Tokenizer(models.BPE())
@@ -213,28 +225,30 @@ class BPETokenizer(_Tokenizer):
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
         )
-        fast.train_from_iterator((piece for one in texts for piece in cut_before_whitespace([_valid(one)])), trainer)
+        fast.train_from_iterator(
+            (piece for one in texts for piece in cut_before_whitespace([_utf8(one).decode()])), trainer
+        )
         state = json.loads(fast.to_str())["model"]
         return cls([(state["vocab"][left], state["vocab"][right]) for left, right in state["merges"]])
 
     def encode(self, text: str, strict: bool = False) -> np.ndarray:
         """The ids of the text (`strict` changes nothing: no character is unknown)."""
-        pieces = list(cut_before_whitespace([_valid(text)]))
-        encoded = self._fast.encode_batch_fast(pieces, add_special_tokens=False)
+        encoded = self._fast.encode_batch_fast(list(_parts(text)), add_special_tokens=False)
         return np.concatenate([np.zeros(0, self.dtype), *(np.array(one.ids, self.dtype) for one in encoded)])
 
     def _state(self) -> str:
         return json.dumps({"kind": self.kind, "merges": self.merges})
 
 
-def _valid(text: str) -> str:
+def _parts(text: str) -> Iterator[str]:
+    """The text in parts that are encoded one by one, to the same ids."""
     _utf8(text)
-    return text
+    return cut_before_whitespace([text])
 
 
 def _visible_characters() -> dict[int, str]:
     """The character that `tokenizers` writes for each byte: itself where visible, else one from U+0100 up."""
-    return {byte: chr(byte) if byte in _VISIBLE else chr(256 + i - len(_VISIBLE)) for i, byte in enumerate(BYTES)}
+    return {byte: chr(byte) if byte in VISIBLE else chr(256 + i - len(VISIBLE)) for i, byte in enumerate(BYTES)}
 
 
 def _pre_tokenizer(pre_tokenizers):
@@ -246,47 +260,6 @@ def _pre_tokenizer(pre_tokenizers):
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-
-
-def learn_merges(text: str, num_merges: int, pieces: str = PIECE, order: list[int] = BYTES) -> list[tuple[int, int]]:
-    """Byte-pair encoding from scratch: the pairs of ids that are merged, the first into id 256, the next into id 257, …
-
-    Simple, and slow: it looks at every piece for every merge. A tie goes to the smallest pair of ids, as in
-    `tokenizers`.
-
-    Args:
-        text: the text to learn from.
-        num_merges: how many; fewer where no pair is left.
-        pieces: the regular expression that cuts the text; `"(?s).+"` leaves it whole.
-        order: the byte of each id below 256; `range(256)` numbers a byte by its value.
-    """
-    number = {byte: i for i, byte in enumerate(order)}
-    words = Counter(tuple(number[byte] for byte in piece.encode()) for piece in re.findall(pieces, text))
-    merges = []
-    while len(merges) < num_merges:
-        pairs = Counter()
-        for word, count in words.items():
-            for pair in itertools.pairwise(word):
-                pairs[pair] += count
-        if not pairs:
-            break
-        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
-        words = {merge(word, best, 256 + len(merges)): count for word, count in words.items()}
-        merges.append(best)
-    return merges
-
-
-def merge(word: tuple[int, ...], pair: tuple[int, int], new: int) -> tuple[int, ...]:
-    """`word` with each occurrence of `pair`, from left to right, replaced by the id `new`."""
-    merged, i = [], 0
-    while i < len(word):
-        if word[i : i + 2] == pair:
-            merged.append(new)
-            i += 2
-        else:
-            merged.append(word[i])
-            i += 1
-    return tuple(merged)
 
 
 def load(folder: str | Path, fingerprint: str | None = None) -> CharTokenizer | ByteTokenizer | BPETokenizer:

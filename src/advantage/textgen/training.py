@@ -1,18 +1,19 @@
 """One training loop: draw a batch, push the loss down, and now and then look at the held-out text.
 
-`train` works alone or under `torchrun`, with a budget of seconds or of tokens. It writes checkpoints that a run killed
-at any moment resumes from: with a budget of tokens it ends, on the CPU, with the same weights, bit for bit. That
-needs no random state in the checkpoint, since the batch of step i depends on the seed and on i alone. With a budget of
-seconds the learning rate follows the clock, so that two runs are alike but not equal.
+`steps` is the loop; `train` puts around it what a long run needs. It works alone or under `torchrun`, with a budget of
+seconds or of tokens, and writes checkpoints that a run killed at any moment resumes from: with a budget of tokens it
+ends, on the CPU, with the same weights, bit for bit. That needs no random state in the checkpoint, since the batch of
+step i depends on the seed and on i alone. With a budget of seconds the learning rate follows the clock, so that two
+runs are alike but not equal.
 """
 
+import dataclasses
 import math
 import os
-import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,8 +22,36 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from advantage import checks
 from advantage.textgen import checkpoints
+from advantage.textgen.interface import bare, device_of
 from advantage.textgen.muon import Optimiser
+from advantage.textgen.presets import SHORT
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How to train: with model, data and budget, all that decides what a run comes to."""
+
+    context: int = SHORT["context"]  # tokens in a window
+    batch: int = SHORT["batch"]  # windows in a step, over all processes and accumulated parts
+    accumulate: int = 1  # parts that a step's batch is computed in, to save memory
+    muon_rate: float = SHORT["muon_rate"]  # learning rate of the blocks' matrices
+    adam_rate: float = SHORT["adam_rate"]  # learning rate of everything else
+    warmup: int = 20  # steps over which the rates rise
+    decay: float = 0.7  # share of the budget over which they fall to 0
+    clip: float = 1.0  # largest norm of the gradient of what AdamW trains; infinity: any
+    seed: int = 0  # with the step, decides the batches
+    bfloat16: bool | None = None  # multiply 16-bit numbers (weights and optimiser keep 32); None: on a GPU
+
+    def __post_init__(self) -> None:
+        for name, least in (("context", 1), ("batch", 1), ("accumulate", 1), ("warmup", 0), ("seed", 0)):
+            object.__setattr__(self, name, checks.whole(name, getattr(self, name), least))
+        for name in ("muon_rate", "adam_rate"):
+            object.__setattr__(self, name, checks.not_negative(name, getattr(self, name)))
+        object.__setattr__(self, "decay", checks.share("decay", self.decay))
+        if self.clip != math.inf:
+            object.__setattr__(self, "clip", checks.positive("clip", self.clip))
 
 
 class Run(NamedTuple):
@@ -32,7 +61,7 @@ class Run(NamedTuple):
     seconds: float
     tokens: int
     steps: int
-    log: list[dict]  # rows of step, tokens, seconds, train_loss and val_loss ("" where there was no evaluation)
+    log: list[dict]  # rows of step, tokens, seconds, train_loss and val_loss, numbers, None where not looked at
 
 
 def draw_batch(tokens: np.ndarray, batch: int, context: int, seed: int, step: int) -> tuple[Tensor, Tensor]:
@@ -45,9 +74,10 @@ def draw_batch(tokens: np.ndarray, batch: int, context: int, seed: int, step: in
 @torch.no_grad()
 def evaluate(model: nn.Module, tokens: np.ndarray, context: int, at_once: int = 2048) -> float:
     """Mean loss in nats per token, over every token of `tokens` but the first, in windows of `context` tokens."""
-    device = next(model.parameters()).device
-    windows, rest = divmod(len(tokens) - 1, context)
-    rows = max(1, at_once // context)
+    _check_tokens("tokens", tokens, 2)
+    device = device_of(model)
+    windows, rest = divmod(len(tokens) - 1, checks.whole("context", context, 1))
+    rows = max(1, checks.whole("at_once", at_once, 1) // context)
     spans = [(i * context, min(rows, windows - i), context) for i in range(0, windows, rows)]
     spans += [(windows * context, 1, rest)] if rest else []
     total = 0.0
@@ -60,7 +90,77 @@ def evaluate(model: nn.Module, tokens: np.ndarray, context: int, at_once: int = 
 
 def rate(progress: float, step: int, warmup: int, decay: float) -> float:
     """Factor of the learning rates: up over `warmup` steps, level, down to 0 over the last `decay` of the budget."""
-    return min(1.0, (step + 1) / warmup) * min(1.0, max(0.0, 1 - progress) / decay)
+    rise = (step + 1) / warmup if warmup else 1.0
+    fall = max(0.0, 1 - progress) / decay if decay else 1.0
+    return min(1.0, rise) * min(1.0, fall)
+
+
+class Budget:
+    """What a run may spend, tokens or seconds of wall time since `started`."""
+
+    def __init__(self, tokens: int | None, seconds: float | None, per_step: int, started: float) -> None:
+        if (tokens is None) == (seconds is None):
+            raise ValueError("budget_seconds, budget_tokens: give exactly one of them")
+        self.steps = None if tokens is None else max(1, checks.whole("budget_tokens", tokens, 1) // per_step)
+        self.seconds = 0.0 if seconds is None else checks.positive("budget_seconds", seconds)
+        self.started = started
+
+    def share(self, step: int) -> float:
+        """How much of it is spent after `step` steps: 1 or more is all of it."""
+        if self.steps is not None:
+            return step / self.steps
+        return agreed((time.perf_counter() - self.started) / self.seconds)
+
+
+def agreed(value: float) -> float:
+    """The largest of what the processes have: all of one mind, so that none waits for another that has left."""
+    if processes() == 1:
+        return value
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    shared = torch.tensor([value], dtype=torch.float64, device=device)
+    dist.all_reduce(shared, dist.ReduceOp.MAX)
+    return shared.item()
+
+
+def processes() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def backward(model: nn.Module, inputs: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
+    """Give every parameter the gradient of the batch's mean loss; this process's loss is returned.
+
+    Each process takes its rows, in `recipe.accumulate` parts, and the gradients are averaged.
+    """
+    ranks, rank = (processes(), dist.get_rank()) if dist.is_initialized() else (1, 0)
+    part, device, loss = len(inputs) // (recipe.accumulate * ranks), device_of(model), torch.zeros(())
+    for i in range(rank * recipe.accumulate, (rank + 1) * recipe.accumulate):
+        rows = slice(i * part, (i + 1) * part)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bool(recipe.bfloat16)):
+            logits = model(inputs[rows].to(device)).float()
+            piece = F.cross_entropy(logits.flatten(0, 1), targets[rows].to(device).flatten()) / recipe.accumulate
+        piece.backward()
+        loss = loss.to(device) + piece.detach()
+    if ranks > 1:
+        for p in model.parameters():
+            if p.grad is not None:
+                dist.all_reduce(p.grad)
+                p.grad /= ranks
+    return loss
+
+
+def steps(
+    model: nn.Module, optimiser: Optimiser, tokens: np.ndarray, recipe: Recipe, budget: Budget, step: int = 0
+) -> Iterator[tuple[int, float, Tensor]]:
+    """The loop: after each step, its number from 1 on, the share of the budget that is spent, and the loss."""
+    spent = budget.share(step)
+    while spent < 1:
+        inputs, targets = draw_batch(tokens, recipe.batch, recipe.context, recipe.seed, step)
+        loss = backward(model, inputs, targets, recipe)
+        nn.utils.clip_grad_norm_(optimiser.others, recipe.clip)
+        optimiser.step(rate(spent, step, recipe.warmup, recipe.decay))
+        step += 1
+        spent = budget.share(step)
+        yield step, spent, loss
 
 
 def train(
@@ -70,164 +170,119 @@ def train(
     *,
     budget_seconds: float | None = None,
     budget_tokens: int | None = None,
-    context: int = 64,
-    batch: int = 12,
-    accumulate: int = 1,
-    muon_rate: float = 0.02,
-    adam_rate: float = 0.01,
-    warmup: int = 20,
-    decay: float = 0.7,
-    clip: float = 1.0,
-    seed: int = 0,
     evaluations: int = 0,
     out: str | Path | None = None,
+    about: dict[str, Any] | None = None,
     checkpoint_seconds: float = 60.0,
-    bfloat16: bool | None = None,
     compiled: bool = False,
     started: float | None = None,
     on_step: Callable[[int], None] | None = None,
+    **recipe: Any,
 ) -> Run:
     """Train `model` in place until the budget is spent, and evaluate it on the whole validation split.
 
     Args:
-        model: takes ids (B, T), gives logits (B, T, V); on the CPU or on a GPU.
+        model: takes ids (B, T), gives logits (B, T, V); on the CPU or on a GPU, compiled or not.
         train_tokens: one-dimensional whole numbers; a memory map will do.
         validation_tokens: the same; only looked at, never learned from.
         budget_seconds: wall time for training, after `started`; the last evaluation comes on top.
-        budget_tokens: tokens to train on, instead; the number of steps is the budget divided by the tokens of a step.
-        context: tokens in a window.
-        batch: windows in a step, over all processes and accumulated parts.
-        accumulate: parts that a step's batch is computed in, to save memory.
-        muon_rate: learning rate of the blocks' matrices.
-        adam_rate: learning rate of everything else.
-        warmup: steps over which the rates rise.
-        decay: share of the budget over which they fall to 0.
-        clip: largest norm of the gradient of the parameters that AdamW trains.
-        seed: with the step, decides the batches.
+        budget_tokens: tokens to train on, instead: whole steps, one at least.
         evaluations: evaluations on the way, at equal parts of the budget; one more always comes at the end.
-        out: folder for log.csv and checkpoints. A run that finds a checkpoint there resumes.
+        out: folder for log.csv and checkpoints. A run that finds its checkpoint there resumes.
+        about: what else must be the same to resume, such as the tokenizer's fingerprint.
         checkpoint_seconds: time between checkpoints.
-        bfloat16: multiply matrices of 16-bit numbers (weights and optimiser keep 32); on a GPU unless told otherwise.
         compiled: compile the model first, which takes seconds that only a long run earns back.
         started: `time.perf_counter()` that the seconds count from; now, unless given.
         on_step: called with the number of steps done, after each.
+        recipe: fields of `Recipe`.
 
     Returns:
         Loss, seconds, tokens, steps and the log.
 
     Raises:
-        ValueError: an argument does not fit; the message names it.
-        KeyboardInterrupt: the run was interrupted; a checkpoint has been written.
+        ValueError: an argument does not fit, `out` holds another run, or the seconds were over before the first step;
+            the message says which.
+        KeyboardInterrupt: the run was interrupted; a checkpoint has been written where there is a folder.
     """
-    if (budget_seconds is None) == (budget_tokens is None):
-        raise ValueError("budget_seconds, budget_tokens: give exactly one of them")
-    budget = budget_seconds if budget_tokens is None else budget_tokens
-    if not 0 < budget < math.inf:
-        raise ValueError(f"budget: got {budget!r}; must be a positive number")
-    ranks, rank = (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
-    if batch < 1 or accumulate < 1 or batch % (accumulate * ranks):
-        raise ValueError(f"batch: {batch}; must be a multiple of accumulate × processes, {accumulate} × {ranks}")
-    for name, tokens in (("train_tokens", train_tokens), ("validation_tokens", validation_tokens)):
-        if len(tokens) <= (context if name == "train_tokens" else 1):
-            raise ValueError(f"{name}: {len(tokens)} tokens; a window of context {context} needs more")
-    device = next(model.parameters()).device
-    optimiser = Optimiser(model, muon_rate, adam_rate)
-    total_steps = None if budget_tokens is None else max(1, budget_tokens // (batch * context))
-    step, before, log = 0, 0.0, []
+    chosen, device = Recipe(**recipe), device_of(model)
+    chosen = dataclasses.replace(chosen, bfloat16=device.type == "cuda" if chosen.bfloat16 is None else chosen.bfloat16)
+    if chosen.batch % (chosen.accumulate * processes()):
+        raise ValueError(
+            f"batch: {chosen.batch}; must be a multiple of accumulate × processes, {chosen.accumulate} × {processes()}"
+        )
+    _check_tokens("train_tokens", train_tokens, chosen.context + 1)
+    _check_tokens("validation_tokens", validation_tokens, 2)
+    most = getattr(bare(model), "context", None)
+    if most is not None and chosen.context > most:
+        raise ValueError(f"context: {chosen.context}; the model sees at most {most} tokens")
+    checks.whole("evaluations", evaluations)
+    checks.not_negative("checkpoint_seconds", checkpoint_seconds)
+    per_step = chosen.batch * chosen.context
+    budget = Budget(budget_tokens, budget_seconds, per_step, time.perf_counter() if started is None else started)
+    optimiser, state = Optimiser(model, chosen.muon_rate, chosen.adam_rate), checkpoints.State()
+    run: dict[str, Any] = {}
     if out is not None:
-        out = Path(out)
-        out.mkdir(parents=True, exist_ok=True)
-        step, before, log = checkpoints.resume(out, model, optimiser)
-    if ranks > 1:  # all start alike
+        spend = {"budget_tokens": budget_tokens, "budget_seconds": budget_seconds}
+        tokens = {"train_tokens": train_tokens, "validation_tokens": validation_tokens}
+        run = checkpoints.identity(model, tokens, dataclasses.asdict(chosen) | spend | (about or {}))
+        state = checkpoints.resume(Path(out), model, optimiser, run)
+    if processes() > 1:  # all start alike
         for p in model.parameters():
             dist.broadcast(p.data, 0)
-    forward = torch.compile(model) if compiled else model
-    bfloat16 = device.type == "cuda" if bfloat16 is None else bfloat16
-    started = (time.perf_counter() if started is None else started) - before
-    saved = time.perf_counter()
-    part = batch // (accumulate * ranks)
-    bar = tqdm(total=1.0, disable=True if rank or os.environ.get("CI") else None, bar_format="{l_bar}{bar}| {postfix}")
+    budget.started -= state.seconds
+    first = not dist.is_initialized() or dist.get_rank() == 0
+    keeper = checkpoints.Keeper(Path(out) if out and first else None, checkpoint_seconds, model, optimiser, run)
+    forward: Any = torch.compile(model) if compiled else model
 
-    def progress() -> float:
-        share = step / total_steps if total_steps else (time.perf_counter() - started) / budget_seconds
-        if ranks > 1 and not total_steps:  # the first process's clock is everyone's
-            shared = torch.tensor([share], dtype=torch.float64, device=device)
-            dist.broadcast(shared, 0)
-            share = shared.item()
-        return share
+    def reached(step: int, *row: dict) -> checkpoints.State:
+        return checkpoints.State(step, time.perf_counter() - budget.started, (*log, *row))
 
-    with _Interruption() as interruption:
-        done = progress()
-        while done < 1:
-            inputs, targets = draw_batch(train_tokens, batch, context, seed, step)
-            loss = 0.0
-            for i in range(accumulate):
-                rows = slice((rank * accumulate + i) * part, (rank * accumulate + i + 1) * part)
-                with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                    logits = forward(inputs[rows].to(device)).float()
-                    piece = F.cross_entropy(logits.flatten(0, 1), targets[rows].to(device).flatten()) / accumulate
-                piece.backward()
-                loss += piece.detach()
-            if ranks > 1:
-                for p in model.parameters():
-                    dist.all_reduce(p.grad)
-                    p.grad /= ranks
-            nn.utils.clip_grad_norm_(optimiser.others, clip)
-            optimiser.step(rate(done, step, warmup, decay))
-            step += 1
-            last, done = done, progress()
-            look = int(done * (evaluations + 1)) > int(last * (evaluations + 1)) and done < 1
+    step, log, last = state.step, list(state.log), budget.share(state.step)
+    with checkpoints.Interruption() as interruption, _bar(first) as bar:
+        for step, spent, loss in steps(forward, optimiser, train_tokens, chosen, budget, state.step):
+            look = int(spent * (evaluations + 1)) > int(last * (evaluations + 1)) and spent < 1
             if look or step % 50 == 0:
-                seen = f"{evaluate(model, validation_tokens, context):.4f}" if look else ""
-                log.append(
-                    _row(step, step * batch * context, time.perf_counter() - started, f"{float(loss):.4f}", seen)
-                )
+                seen = evaluate(model, validation_tokens, chosen.context) if look else None
+                log.append(_row(reached(step), per_step, float(loss), seen))
                 bar.set_postfix_str(f"step {step}, loss {float(loss):.3f}", refresh=False)
-                bar.update(min(1.0, done) - bar.n)
+                bar.update(min(1.0, spent) - bar.n)
+            last = spent
             if on_step is not None:
                 on_step(step)
-            due = interruption.asked or time.perf_counter() - saved > checkpoint_seconds
-            if out is not None and rank == 0 and due:
-                checkpoints.save(out, model, optimiser, step, time.perf_counter() - started, log)
-                saved = time.perf_counter()
-            if interruption.asked:
-                bar.close()
+            stop = bool(agreed(interruption.asked))
+            keeper.keep(reached(step), now=stop)
+            if stop:
                 raise KeyboardInterrupt
-    bar.close()
-    tokens = step * batch * context
-    val_loss = evaluate(model, validation_tokens, context)
-    seconds = time.perf_counter() - started
-    log.append(_row(step, tokens, seconds, "", f"{val_loss:.4f}"))
-    if out is not None and rank == 0:
-        checkpoints.save(out, model, optimiser, step, seconds, log)
-    return Run(val_loss, seconds, tokens, step, log)
+        if step == 0:
+            raise ValueError(
+                f"budget_seconds: {budget_seconds!r} were over before the first step; give more, or a budget in tokens"
+            )
+        keeper.keep(reached(step), now=step > state.step)
+    val_loss = evaluate(model, validation_tokens, chosen.context)
+    if step > state.step or not log or log[-1]["val_loss"] is None:  # else the run was over before this one began
+        log.append(_row(reached(step), per_step, None, val_loss))
+        keeper.keep(reached(step), now=True)
+    return Run(val_loss, time.perf_counter() - budget.started, step * per_step, step, log)
 
 
-def _row(step: int, tokens: int, seconds: float, train_loss: str, val_loss: str) -> dict:
+def _check_tokens(name: str, tokens: np.ndarray, least: int) -> None:
+    if not isinstance(tokens, np.ndarray) or tokens.ndim != 1 or tokens.dtype.kind not in "iu":
+        kind = f"{tokens.shape} {tokens.dtype}" if isinstance(tokens, np.ndarray) else type(tokens).__name__
+        raise ValueError(f"{name}: {kind}; must be a one-dimensional NumPy array of whole numbers")
+    if len(tokens) < least:
+        raise ValueError(f"{name}: {len(tokens)} tokens; a window of inputs and targets needs {least}")
+
+
+def _row(state: checkpoints.State, per_step: int, train_loss: float | None, val_loss: float | None) -> dict:
     return {
-        "step": step,
-        "tokens": tokens,
-        "seconds": round(seconds, 3),
-        "train_loss": train_loss,
-        "val_loss": val_loss,
+        "step": state.step,
+        "tokens": state.step * per_step,
+        "seconds": round(state.seconds, 3),
+        "train_loss": None if train_loss is None else round(train_loss, 4),
+        "val_loss": None if val_loss is None else round(val_loss, 4),
     }
 
 
-class _Interruption:
-    """Ctrl-C or a termination signal asks; the loop ends after the step that it is in."""
-
-    def __enter__(self) -> "_Interruption":
-        self.asked, self.before = False, {}
-        try:
-            for name in (signal.SIGINT, signal.SIGTERM):
-                self.before[name] = signal.signal(name, self._ask)
-        except ValueError:  # not in the main thread: whoever is has the signals
-            pass
-        return self
-
-    def _ask(self, *_) -> None:
-        self.asked = True
-
-    def __exit__(self, *_) -> None:
-        for name, handler in self.before.items():
-            signal.signal(name, handler)
+def _bar(first: bool) -> tqdm:
+    hidden = True if not first or os.environ.get("CI") else None  # None: shown on a terminal alone
+    return tqdm(total=1.0, disable=hidden, bar_format="{l_bar}{bar}| {postfix}")

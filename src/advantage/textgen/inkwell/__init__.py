@@ -3,14 +3,15 @@
 import json
 from pathlib import Path
 
-from torch import nn
-
 from advantage.textgen import storage
+from advantage.textgen.gpt import GPT
+from advantage.textgen.lstm import LSTM
+from advantage.textgen.tokenizer import Tokenizer
 
 FOLDER = Path(__file__).parent
 
 
-def load() -> tuple[nn.Module, object]:
+def load() -> tuple[GPT | LSTM, Tokenizer]:
     """(model in evaluation mode, tokenizer)."""
     return storage.load(FOLDER)[:2]
 

@@ -1,28 +1,30 @@
 """Each rule of the contract, CONTRIBUTING.md: silent on a good chapter, and shown to speak when it is broken."""
 
 import pytest
-import rules
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
+import contract
+import markdown
 import parts
+from rules import clocks, references, shape
+from rules.chapter import ROOT, RULES, Chapter
 
 
-def said(rule: str, chapter: rules.Chapter) -> str:
+def said(rule: str, chapter: Chapter) -> str:
     """What one rule says about a chapter, read afresh."""
-    chapter.__dict__.pop("blocks", None)
-    chapter.__dict__.pop("sections", None)
-    return "\n".join(rules.RULES[rule](chapter))
+    chapter.__dict__.pop("lines", None)
+    return "\n".join(text for _, text in RULES[rule](chapter))
 
 
 def test_the_good_example_breaks_no_rule(example):
     """CONTRIBUTING.md: the example that the tests below break keeps every rule."""
-    assert rules.problems(example) == []
+    assert contract.problems(example) == []
 
 
 def test_every_rule_is_shown_to_fail():
-    """Issue 2, §2: each rule is shown to fail when it is broken, by a test named after it below."""
+    """Each rule is shown to fail when it is broken, by a test named after it below."""
     tested = {name.removeprefix("test_").split("__")[0] for name in globals() if "__" in name}
-    assert set(rules.RULES) <= tested, set(rules.RULES) - tested
+    assert set(RULES) <= tested, set(RULES) - tested
 
 
 def test_header__changed(example):
@@ -41,7 +43,7 @@ def test_header__changed(example):
     ],
 )
 def test_in_step__one_half_edited(example, old, new, message):
-    """DESIGN §3, pairs: prose, code and descriptions are the same in both halves."""
+    """Prose, code and descriptions are the same in both halves."""
     source = example.md.read_text(encoding="utf-8")
     assert old in source
     example.md.write_text(source.replace(old, new), encoding="utf-8")
@@ -49,26 +51,26 @@ def test_in_step__one_half_edited(example, old, new, message):
 
 
 def test_in_step__source_changed(example):
-    """DESIGN §3, pairs: a notebook is stale when what it imports has changed."""
+    """A notebook is stale when what it imports has changed."""
     example.notebook.metadata.advantage.code_sha256 = "of another day"
     assert "src/ changed" in said("in_step", example.write())
 
 
 def test_in_step__no_executed_half(example):
-    """DESIGN §3, pairs: a text without its executed half does not pass."""
+    """A text without its executed half does not pass."""
     example.md.with_suffix(".ipynb").unlink()
     assert "never executed" in said("in_step", example)
 
 
 @pytest.mark.parametrize("count", [None, 1, 7])
 def test_executed__not_once_and_in_order(example, count):
-    """DESIGN §3: each cell once and in order."""
+    """Each cell once and in order."""
     example.code[2].execution_count = count
     assert "execution counts" in said("executed", example)
 
 
 def test_no_errors__error_or_stderr(example):
-    """DESIGN §3: no error output, no warning."""
+    """No error output, no warning."""
     example.code[1].outputs.append(new_output("error", ename="E", evalue="e", traceback=[]))
     example.code[2].outputs.append(new_output("stream", name="stderr", text="UserWarning"))
     assert "an error" in said("no_errors", example)
@@ -85,7 +87,7 @@ def test_no_errors__error_or_stderr(example):
     ],
 )
 def test_caps__exceeded_or_unrecorded(example, key, value, message):
-    """DESIGN §3, "Small enough": the part's seconds, 2 GB, recorded."""
+    """The part's seconds, 2 GB, recorded."""
     record = example.notebook.metadata.advantage
     record[key] = value
     if value is None:
@@ -95,14 +97,14 @@ def test_caps__exceeded_or_unrecorded(example, key, value, message):
 
 @pytest.mark.parametrize("part", ["strategy", "models", "textgen"])
 def test_caps__are_those_of_the_part(part):
-    """DESIGN §3: strategy 15 s, the training chapters of the project 120 s, others 60 s."""
+    """Strategy 15 s, the training chapters of the project 120 s, others 60 s."""
     limit = {"strategy": 15, "models": 60, "textgen": 60}[part]
-    assert parts.limit(rules.ROOT / "notebooks" / part / "any.md") == limit
+    assert parts.limit(ROOT / "notebooks" / part / "any.md") == limit
 
 
 @pytest.mark.parametrize(("old", "new"), [("seconds=60", "seconds=90"), ("git+https", "git+http"), ("once", "Once")])
 def test_first_cell__differs(example, old, new):
-    """DESIGN §3, "Standalone": the first cell to the letter, its address and its seconds."""
+    """The first cell to the letter, its address and its seconds."""
     example.code[0].source = example.code[0].source.replace(old, new)
     assert "not exactly" in said("first_cell", example)
 
@@ -131,7 +133,7 @@ def test_first_cell__is_compared(example):
     ],
 )
 def test_plain_markdown__what_colab_does_not_render(example, broken, message):
-    """DESIGN §3, "Plain Markdown": each construct that GitHub or Colab shows as raw text."""
+    """Each construct that GitHub or Colab shows as raw text."""
     example.notebook.cells.insert(3, new_markdown_cell(broken))
     assert message in said("plain_markdown", example)
 
@@ -149,7 +151,7 @@ def test_plain_markdown__what_colab_does_not_render(example, broken, message):
     ],
 )
 def test_plain_markdown__lets_plain_text_pass(example, good):
-    """DESIGN §3, "Plain Markdown": CommonMark, tables and dollar maths are enough."""
+    """CommonMark, tables and dollar maths are enough."""
     example.notebook.cells.insert(3, new_markdown_cell(good))
     assert said("plain_markdown", example) == ""
 
@@ -182,42 +184,53 @@ def test_headings__out_of_order(example, broken, message):
 
 
 def test_call_outs__without_lead(example):
-    """DESIGN §3: call-outs are block quotes with a bold lead."""
+    """Call-outs are block quotes with a bold lead."""
     cell = example.markdown("> **For founders.**")
     cell.source = cell.source.replace("> **For founders.**", ">")
     assert "bold lead" in said("call_outs", example)
 
 
-@pytest.mark.parametrize("title", rules.BEFORE + rules.AFTER)
+@pytest.mark.parametrize("title", shape.REQUIRED)
 def test_shape__section_missing(example, title):
-    """DESIGN §3, "A chapter has, in this order": each section."""
+    """The sections that every chapter has."""
     cell = example.markdown(f"## {title}")
     cell.source = cell.source.replace(f"## {title}", "## Another")
-    assert "sections are" in said("shape", example)
+    assert f"no section {title}" in said("shape", example)
+
+
+@pytest.mark.parametrize("title", shape.OPTIONAL)
+def test_shape__without_an_optional_section(example, title):
+    """What does not serve the chapter is left out."""
+    cell = example.markdown(f"## {title}")
+    cell.source = cell.source.replace(f"## {title}", "## Another")
+    assert said("shape", example) == ""
 
 
 def test_shape__order_promise_verbs_question(example):
-    """DESIGN §3: a promise, three to five verbs, a question, and its return."""
+    """A promise, an argument, References last; where they are, three to five verbs, a question, and its return."""
     verbs = example.markdown("- **Derive**")
     verbs.source = verbs.source.replace("- **Measure** it on your own machine.\n", "").replace("?", ".")
     assert "2 items" in said("shape", example)
     assert "no question" in said("shape", example)
     for cell in example.notebook.cells:
-        cell.source = cell.source.replace("question of *Predict*", "question")
+        cell.source = cell.source.replace("question of *Predict*", "question").replace("## The argument", "### Text")
     assert "does not come back" in said("shape", example)
+    assert "of the chapter's own" in said("shape", example)
     example.notebook.cells[0].source = example.notebook.cells[0].source.split("\n")[0]
     assert "no promise" in said("shape", example)
+    example.notebook.cells.append(new_markdown_cell("## Afterwards"))
+    assert "not the last" in said("shape", example)
 
 
 def test_summary__too_long(example):
-    """DESIGN §3: at most five bullets."""
+    """At most five bullets."""
     cell = example.markdown("## Summary")
     cell.source = cell.source.replace("## Summary\n", "## Summary\n\n- a\n- b\n- c\n- d\n- e\n")
     assert "6 bullets" in said("summary", example)
 
 
 def test_exercises__kind_missing_or_empty(example):
-    """DESIGN §3: by hand, in code, for founders, each with an executed solution folded away."""
+    """By hand, in code, for founders, each with an executed solution folded away."""
     cell = example.markdown("**1. By hand.**")
     cell.source = cell.source.replace("By hand", "On paper")
     example.cell("print(f(3))").outputs = []
@@ -273,20 +286,20 @@ def test_quiz__elsewhere(example):
 
 @pytest.mark.parametrize("words", [0, 3001])
 def test_length__too_short_or_long(example, words):
-    """DESIGN §3: 1,500 to 3,000 words."""
+    """1,500 to 3,000 words."""
     cell = example.markdown("This sentence stands")
     cell.source = "## Where it breaks\n\n" + "word " * words
     assert "words; 1,500 to 3,000" in said("length", example)
 
 
 def test_length__counts_no_code_and_no_formula():
-    """DESIGN §3: words are prose; a formula is one."""
-    tokens = rules.PARSER.parse("One two $x + y + z$ `a b`.\n\n```text\nno no\n```\n\n$$\na b c\n$$\n\n- three\n")
-    assert len(rules.plain_text(tokens).split()) == 5
+    """Words are prose; a formula is one."""
+    tokens = markdown.parse("One two $x + y + z$ `a b`.\n\n```text\nno no\n```\n\n$$\na b c\n$$\n\n- three\n")
+    assert len(markdown.plain_text(tokens).split()) == 5
 
 
 def test_figures__too_few(example):
-    """DESIGN §3: six figures or tables."""
+    """Six figures or tables."""
     example.cell("plt.show()").outputs = []
     assert "5 figures and tables" in said("figures", example)
 
@@ -300,7 +313,7 @@ def test_figures__too_few(example):
     ],
 )
 def test_described_figures__without(example, change, message):
-    """DESIGN §3 and CONTRIBUTING.md: caption and alternative text in the metadata."""
+    """Caption and alternative text in the metadata."""
     change(example.cell("plt.show()").metadata.mystnb)
     assert message in said("described_figures", example)
 
@@ -314,7 +327,7 @@ def test_described_figures__two_in_one_cell(example):
 
 @pytest.mark.parametrize("near", ["print(1)", "assert True", "assert x is not None", "assert x == 1"])
 def test_held_statements__no_band(example, near):
-    """DESIGN §3, nbval: what is not compared is held by an assert with a band."""
+    """What is not compared is held by an assert with a band."""
     example.notebook.cells[5:5] = [
         new_code_cell("print(1)", metadata={"tags": ["nbval-ignore-output"]}),
         new_code_cell(near),
@@ -342,7 +355,7 @@ def test_held_statements__band_here_or_next(example, near, where):
     ("tag", "source"), [("nbval-skip", "1"), ("raises-exception", "1"), ("hide-cell", "# NBVAL_SKIP\n1")]
 )
 def test_nothing_skipped__but_it_is(example, tag, source):
-    """DESIGN §3: no cell is skipped, by tag or by comment."""
+    """No cell is skipped, by tag or by comment."""
     example.notebook.cells.insert(5, new_code_cell(source, metadata={"tags": [tag]}))
     assert said("nothing_skipped", example)
 
@@ -370,7 +383,7 @@ def test_portable_outputs__of_one_machine(example, text, message):
 
 
 def test_citations__unknown(example):
-    """DESIGN §3: each citation is in book/references.bib."""
+    """Each citation is in book/references.bib."""
     cell = example.markdown("Come back")
     cell.source += " See [a paper](https://doi.org/10.1000/unknown) and [a page](https://example.org)."
     assert said("citations", example) == (
@@ -399,22 +412,97 @@ def test_citations__none(example):
     ],
 )
 def test_relative_links__broken(example, link, message):
-    """DESIGN §3: links to other chapters are relative and end in .ipynb; all of them resolve, anchors too."""
+    """Links to other chapters are relative and end in .ipynb; all of them resolve, anchors too."""
     example.markdown("Come back").source += f" [Link]({link})."
     assert message in said("relative_links", example)
 
 
 @pytest.mark.parametrize("link", ["example.ipynb#where-it-breaks", "../../book/notation.md#the-heads", "#predict"])
 def test_relative_links__good(example, link):
-    """DESIGN §3: links that resolve."""
+    """Links that resolve."""
     example.markdown("Come back").source += f" [Link]({link})."
     assert said("relative_links", example) == ""
 
 
-def test_in_contents__absent(example):
-    """Issue 2, §2: a chapter that the contents do not name is on no site."""
+def test_a_draft_is_held_to_less(example):
+    """A pair that the contents do not name: plain, executed and portable, but not complete, described or cited."""
+    example.notebook.cells = example.notebook.cells[:4]
+    broken = {problem.split(": ")[1] for problem in contract.problems(example)}
+    assert {"shape", "length", "quiz", "figures"} <= broken
     (example.root / "_toc.yml").write_text("format: jb-book\n", encoding="utf-8")
-    assert "_toc.yml" in said("in_contents", example)
+    assert contract.problems(example) == []
+    example.notebook.cells.append(new_markdown_cell("A <b>bold</b> word."))
+    example.__dict__.pop("lines")
+    assert {problem.split(": ")[1] for problem in contract.problems(example)} == {"plain_markdown"}
+
+
+def test_file_and_line_in_every_fault(example):
+    """A fault names the file that people edit, and the line on which it stands."""
+    source = example.md.read_text(encoding="utf-8")
+    for old, new in (
+        ("Come back to", "A second line.\nThe behavior of <b>it</b>.\nCome back to"),
+        ("## Summary", "## Summary\n\n:::{note}\n"),
+        ("print(f(2.0))", "import time\n\nprint(f(2.0))\nassert time.perf_counter() < 5"),
+    ):
+        assert old in source
+        source = source.replace(old, new, 1)
+    example.md.write_text(source, encoding="utf-8")
+    chapter, lines = Chapter(example.md, example.root), source.split("\n")
+    chapter.__dict__["notebook"] = chapter.text
+    found = {(rule, int(line)) for _, line, rule in (p.split(":")[:3] for p in contract.problems(chapter))}
+    for rule, text in (
+        ("spelling", "The behavior of <b>it</b>."),
+        ("plain_markdown", "The behavior of <b>it</b>."),
+        ("no_clocks", "assert time.perf_counter() < 5"),
+    ):
+        assert (f" {rule}", lines.index(text) + 1) in found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "assert time.perf_counter() < 5",
+        "start = time.monotonic()\nwork()\nassert time.monotonic() - start < 5",
+        "a = time.time()\nb = 2 * (time.time() - a)\nc = {'x': b}\nassert c['x'] < 3",
+        "times = []\nfor i in range(3):\n    times.append(best_seconds(f))\nassert min(times) < 1",
+        "run = train(model, budget_seconds=5)\nassert run.loss < 2",
+        "def clock(f):\n    start = perf_counter()\n    f()\n    return perf_counter() - start\nassert clock(f) < 2",
+        "def clock(f):\n    return best_seconds(f)\nx = [clock(f) for f in fs]\nassert x[0] < x[1]",
+        "steps = 0\nwhile perf_counter() < end:\n    steps += 1\nassert steps > 100",
+        "n = 1\nif best_seconds(f) > 1:\n    n = 2\nassert n == 1",
+        "rate = run.tokens / run.seconds\nassert rate > 1000",
+        "second, first = log\nx = second['seconds'] - first['seconds']\nassert x < 1",
+        "mine = ledger.read('textgen.gpt.tokens_per_second')\nassert mine.value < 5",
+        "marks = []\nrun(on_step=lambda step: marks.append(perf_counter()))\nassert marks[1] - marks[0] < 1",
+        "for fast in (best_seconds(f), best_seconds(g)):\n    assert fast < 3",
+        "if (took := perf_counter() - start) and True:\n    pass\nassert took < 3",
+        "try:\n    took = perf_counter()\nfinally:\n    pass\nassert took < 3",
+        "a, b = perf_counter(), 2\nwith x:\n    assert a < 1",
+    ],
+)
+def test_no_clocks__flows_into_an_assert(example, source):
+    """No assert rests on a clock, however its value gets there."""
+    assert clocks.on_a_clock(source, runs=True)
+    example.notebook.cells.insert(5, new_code_cell(source))
+    assert "rests on a clock" in said("no_clocks", example)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "start = perf_counter()\nprint(perf_counter() - start)\nassert loss < 2",
+        "x = perf_counter()\nprint(x)\nx = 5\nassert x == 5",
+        "run = train(model, budget_tokens=5000, budget_seconds=None)\nassert run.loss < 2",
+        "x = ledger.reference('textgen.gpt.tokens_per_second').value\nassert x > 1000",
+        "assert cost_per_million(dollars, tokens_per_second=90) < 1",
+        "run(on_step=lambda step: perf_counter())\nassert run.loss < 1",
+        "assert best_seconds(f) > 0",
+        "def clock():\n    return perf_counter()\ndef other():\n    return 5\nassert other() == 5",
+    ],
+)
+def test_no_clocks__shown_only(source):
+    """Seconds may be shown; what is recorded is no clock; a name given another value is free."""
+    assert clocks.on_a_clock(source, runs=True) == []
 
 
 def test_spelling__american(example):
@@ -425,11 +513,11 @@ def test_spelling__american(example):
 
 
 def test_uncited__entry(example):
-    """Issue 2, §2: every entry of the bibliography is cited by some page."""
-    assert rules.uncited(example.root) == []
+    """Every entry of the bibliography is cited by some page."""
+    assert references.uncited(example.root) == []
     bib = example.root / "book" / "references.bib"
     bib.write_text(bib.read_text() + "@misc{lost2020, title={Lost}, author={Lost, L.}, year={2020}, doi={10.1/x}}\n")
-    assert rules.uncited(example.root) == ["lost2020: no page cites it"]
+    assert references.uncited(example.root) == ["lost2020: no page cites it"]
 
 
 @pytest.mark.parametrize(
@@ -445,4 +533,4 @@ def test_uncited__entry(example):
 )
 def test_source_of(url, source):
     """The forms in which doi.org and arxiv.org write the address of one paper."""
-    assert rules.source_of(url) == source
+    assert references.source_of(url) == source

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import re
 import socket
 import subprocess
@@ -10,11 +11,11 @@ import sys
 import nbformat
 import numpy as np
 import pytest
-import rules
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
 import kernel
+from rules.chapter import ROOT
 
 
 def notebook(*cells):
@@ -22,7 +23,7 @@ def notebook(*cells):
 
 
 def test_execution(tmp_path):
-    """Issue 2, §2 and §7: one thread, an empty folder, no network, a ledger of its own; seconds and memory recorded."""
+    """One thread, an empty folder, no network, a ledger of its own; seconds and memory recorded."""
     outputs, record = kernel.execute(
         [
             "import os, socket, torch\nprint(torch.get_num_threads(), os.listdir(), os.environ['CI'])",
@@ -36,7 +37,7 @@ def test_execution(tmp_path):
     assert "no network here" in printed[1]
     assert printed[2] == "False\n"
     assert 300 < record["peak_memory_mb"] < 1500
-    assert 0 < record["seconds"] < 60
+    assert record["seconds"] > 0
     assert set(record) == {"seconds", "peak_memory_mb", "device", "python", "torch", "date"}
 
 
@@ -49,13 +50,13 @@ def test_execution(tmp_path):
     ],
 )
 def test_execution_fails(cell, message):
-    """Issue 2, §1: the failing cell's code and traceback in the output; nothing written, no warning."""
+    """The failing cell's code and traceback in the output; nothing written, no warning."""
     with pytest.raises(kernel.Failed, match=message):
         kernel.execute([cell])
 
 
 def test_what_every_test_runs_with():
-    """Issue 2, §2 and §7: one thread, no network, no progress bars, in each process that a test starts."""
+    """One thread, no network, no progress bars, in each process that a test starts."""
     code = (
         "import os, socket\n"
         "ledger = os.path.exists(os.environ['ADVANTAGE_LEDGER'])\n"
@@ -72,7 +73,7 @@ def test_what_every_test_runs_with():
 
 
 def test_nbval_is_strict(tmp_path):
-    """Issue 2, §1 and §2: a changed output, a new warning and an exception fail; code and traceback are shown."""
+    """A changed output, a new warning and an exception fail; code and traceback are shown."""
     cells = ["print(1)", "print(2)", "import warnings\nwarnings.warn('new')", "def f():\n    return 1 / 0\nf()"]
     written = notebook(*cells)
     written.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
@@ -81,7 +82,7 @@ def test_nbval_is_strict(tmp_path):
     written.cells[0].outputs = [new_output("stream", name="stdout", text="1\n")]
     written.cells[1].outputs = [new_output("stream", name="stdout", text="3\n")]
     nbformat.write(written, tmp_path / "broken.ipynb")
-    command = [sys.executable, "-m", "pytest", "-c", rules.ROOT / "pyproject.toml", "--rootdir", tmp_path, "--nbval"]
+    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", tmp_path, "--nbval"]
     done = subprocess.run([*command, "-p", "no:cacheprovider", tmp_path], capture_output=True, text=True, cwd=tmp_path)
     assert "3 failed, 1 passed" in done.stdout
     for said in ("print(2)", "assert reference_output == test_output failed", "return 1 / 0", "ZeroDivisionError"):
@@ -146,3 +147,52 @@ def test_same_picture():
     assert kernel.same_picture(in_base64(old), in_base64(png(near)))
     assert not kernel.same_picture(in_base64(old), in_base64(drawn("1.1")))
     assert not kernel.same_picture(in_base64(old), in_base64(smaller))
+
+
+# --- nbval: from the wheel, in an empty folder ---------------------------------------------------------------------
+
+
+def nbval(folder, *cells, **environment):
+    """What pytest says of a notebook with these cells, each (source, outputs), run as the suite runs notebooks."""
+    written = notebook(*(source for source, _ in cells))
+    for number, (cell, (_, outputs)) in enumerate(zip(written.cells, cells), 1):
+        cell.execution_count, cell.outputs = number, outputs
+    nbformat.write(written, folder / "one.ipynb")
+    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "--rootdir", folder, "-p", "conftest"]
+    settings = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ['PYTHONPATH']}"} | environment
+    del settings["ADVANTAGE_TESTS"]
+    command += ["--nbval", "-p", "no:cacheprovider", folder]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=settings)
+
+
+def test_nbval_runs_what_a_reader_installs(tmp_path):
+    """The kernel has the wheel and not the checkout, an empty folder and an empty home; a figure's SVG may differ."""
+    svg = [new_output("display_data", {"text/plain": "'x'", kernel.FIGURE: "<svg/>"}, metadata={})]
+    bundle = {"text/plain": "'x'", kernel.FIGURE: "<svg>2</svg>"}
+    show = f"from IPython.display import display\ndisplay({bundle!r}, raw=True)"
+    cells = [
+        ("import os, sys, advantage\nassert advantage.__file__.startswith(sys.prefix)", []),
+        (f"assert not any({str(ROOT / 'src')!r} in path for path in sys.path)", []),
+        ("assert os.listdir() == os.listdir(os.path.expanduser('~')) == []", []),
+        (show, svg),
+    ]
+    passed = tmp_path / "passed"
+    passed.mkdir()
+    (tmp_path / "books").mkdir()
+    done = nbval(tmp_path / "books", *cells, ADVANTAGE_PASSED=str(passed))
+    assert "4 passed" in done.stdout, done.stdout
+    assert [file.name for file in passed.iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize("place", ["left.txt", "~/left.txt"])
+def test_nbval_finds_what_is_left_behind(tmp_path, place):
+    """A notebook that writes into its folder or its home does not pass, and the file is named."""
+    passed = tmp_path / "passed"
+    passed.mkdir()
+    (tmp_path / "books").mkdir()
+    cell = (f"import os\nopen(os.path.expanduser({place!r}), 'w').close()", [])
+    done = nbval(tmp_path / "books", cell, ADVANTAGE_PASSED=str(passed))
+    assert "left files behind" in done.stdout
+    assert "left.txt" in done.stdout
+    assert done.returncode == 1
+    assert list(passed.iterdir()) == []

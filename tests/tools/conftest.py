@@ -6,11 +6,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat import NotebookNode
-from rules import ROOT, Chapter
 
 import chapter as new_chapter
 import halves
 import stale
+from rules.chapter import ROOT, Chapter
 
 PADDING = "\n".join(["This sentence stands for the argument of a chapter, said in plain words."] * 120)
 TABLE = "\n\n| choice | factor |\n|---|---|\n| as it is | 1 |\n"

@@ -1,0 +1,186 @@
+"""Whom do you charge? Prices of platforms that two groups meet on, in closed form.
+
+Units: prices, costs and benefits in dollars; masses of members as shares of a group of mass 1.
+Standard library only, so that it also runs in a browser.
+"""
+
+from collections import namedtuple
+from math import sqrt
+
+from advantage.checks import every, inside, not_negative, number, positive, share, whole, wrong
+
+Prices = namedtuple("Prices", "p1 p2")
+Usage = namedtuple("Usage", "p_buyers p_sellers")
+Monopoly = namedtuple("Monopoly", "p1 p2 n1 n2 profit")
+Bottleneck = namedtuple("Bottleneck", "p1 p2 n2 profit")
+
+
+def rochet_tirole_linear(a_buyers: float, a_sellers: float, cost: float) -> Usage:
+    """The two fees per transaction of a monopoly platform, with demands D_i = a_i − p_i.
+
+    Profit is (p_B + p_S − c) D_B D_S. Level: (p − c)/p = 1/η; structure: p_B/η_B = p_S/η_S; here
+    p_i = (2 a_i − a_j + c)/3, and a side with a_i < (a_j − c)/2 is paid to come.
+    Source: Rochet & Tirole 2003 (doi:10.1162/154247603322493212), for these demands.
+
+    Args:
+        a_buyers: the fee at which the buyers' demand ends.
+        a_sellers: the same for the sellers.
+        cost: of one transaction, c.
+
+    Raises:
+        ValueError: an argument is not finite, or the two sides together do not value a transaction above its cost.
+    """
+    a_buyers, a_sellers = number("a_buyers", a_buyers), number("a_sellers", a_sellers)
+    cost = number("cost", cost)
+    if not every(a_buyers + a_sellers > cost):
+        raise wrong("cost", cost, f"below a_buyers + a_sellers = {a_buyers + a_sellers}, or nobody trades")
+    return Usage((2 * a_buyers - a_sellers + cost) / 3, (2 * a_sellers - a_buyers + cost) / 3)
+
+
+def hotelling_prices(t1: float, t2: float, alpha1: float, alpha2: float, f1: float, f2: float) -> Prices:
+    """Membership fees of two platforms that both groups join one of: p1 = f1 + t1 − α2, p2 = f2 + t2 − α1.
+
+    Each group is charged the static Hotelling price less what its member is worth to the *other* group.
+    Source: Armstrong 2006 (doi:10.1111/j.1756-2171.2006.tb00037.x).
+
+    Args:
+        t1, t2: cost of distance, how unlike the platforms are to each group.
+        alpha1, alpha2: what a member of group 1 (2) gains from each member of the other group.
+        f1, f2: what a member costs the platform.
+
+    Raises:
+        ValueError: an argument is out of range, or 4 t1 t2 ≤ (α1 + α2)², where one platform takes all.
+    """
+    t1, t2, alpha1, alpha2 = _interior(t1, t2, alpha1, alpha2)
+    return Prices(number("f1", f1) + t1 - alpha2, number("f2", f2) + t2 - alpha1)
+
+
+def hotelling_profit(t1: float, t2: float, alpha1: float, alpha2: float) -> float:
+    """Profit of each of the two platforms of `hotelling_prices`: (t1 + t2 − α1 − α2)/2."""
+    return sum(_interior(t1, t2, -number("alpha1", alpha1), -number("alpha2", alpha2))) / 2
+
+
+def hotelling_shares(
+    p1: float, p2: float, rival1: float, rival2: float, t1: float, t2: float, alpha1: float, alpha2: float
+) -> tuple[float, float]:
+    """Shares (n1, n2) of a platform with fees (p1, p2) against a rival's; beyond 0 and 1 where it would tip.
+
+    2 t_i (n_i − ½) = α_i (2 n_j − 1) − (p_i − rival_i), for both groups at once.
+    """
+    t1, t2, alpha1, alpha2 = _interior(t1, t2, alpha1, alpha2)
+    gap1 = number("p1", p1) - number("rival1", rival1)
+    gap2 = number("p2", p2) - number("rival2", rival2)
+    both = 2 * (t1 * t2 - alpha1 * alpha2)
+    return 0.5 - (t2 * gap1 + alpha1 * gap2) / both, 0.5 - (t1 * gap2 + alpha2 * gap1) / both
+
+
+def monopoly_prices(alpha1: float, alpha2: float, f1: float, f2: float) -> Monopoly:
+    """Membership fees of one platform, with n_i = α_i n_j − p_i members: p_i = f_i − α_j n_j + n_i.
+
+    Source: Armstrong 2006 with φ(u) = u.
+
+    Args:
+        alpha1, alpha2: as in `hotelling_prices`.
+        f1, f2: what a member costs less what membership is worth alone; negative where there is anything to sell.
+
+    Raises:
+        ValueError: α1 + α2 ≥ 2, where the platform would grow without end, or nobody joins.
+    """
+    both = number("alpha1", alpha1) + number("alpha2", alpha2)
+    if abs(both) >= 2:
+        raise wrong("alpha1 + alpha2", both, "between -2 and 2, or the platform grows without end")
+    f1, f2 = number("f1", f1), number("f2", f2)
+    n1, n2 = -(2 * f1 + both * f2) / (4 - both**2), -(2 * f2 + both * f1) / (4 - both**2)
+    if n1 <= 0 or n2 <= 0:
+        raise wrong("f1, f2", (f1, f2), "low enough for both groups to join")
+    p1, p2 = alpha1 * n2 - n1, alpha2 * n1 - n2
+    return Monopoly(p1, p2, n1, n2, (p1 - f1) * n1 + (p2 - f2) * n2)
+
+
+def bottleneck_prices(t1: float, alpha1: float, alpha2: float, f1: float, f2: float) -> Bottleneck:
+    """Two platforms; group 1 joins one of them, group 2 both if it pays: n2 = α2 n1 − p2 on each, symmetric.
+
+    n2 = ½ ((α1 + α2)/2 − f2), p2 = α2/2 − n2, and p1 = f1 + t1 − α2 n2 − α1 α2/2 when each takes its rival's *fees* as
+    given (when it takes the rival's offered utilities as given, the last term is absent).
+    The model is Armstrong's competitive bottleneck (2006); the linear case is worked out by us.
+
+    Raises:
+        ValueError: an argument is out of range, group 2 stays away, or the best replies do not meet in the middle.
+    """
+    t1, alpha1, alpha2 = positive("t1", t1), not_negative("alpha1", alpha1), not_negative("alpha2", alpha2)
+    f1, f2 = number("f1", f1), number("f2", f2)
+    least = max(alpha1 * alpha2, ((alpha1 + alpha2) ** 2 + 4 * alpha1 * alpha2) / 8)
+    if t1 <= least:
+        raise wrong("t1", t1, f"above {least:g}, or one platform takes all")
+    n2 = ((alpha1 + alpha2) / 2 - f2) / 2
+    if n2 <= 0:
+        raise wrong("f2", f2, f"below (alpha1 + alpha2)/2 = {(alpha1 + alpha2) / 2:g}, or group 2 stays away")
+    p1, p2 = f1 + t1 - alpha2 * n2 - alpha1 * alpha2 / 2, alpha2 / 2 - n2
+    return Bottleneck(p1, p2, n2, (p1 - f1) / 2 + (p2 - f2) * n2)
+
+
+def critical_mass(price: float) -> tuple[float, ...]:
+    """The interior equilibria of p = n (1 − n), ascending: the mass that must be passed, then the one reached.
+
+    A member of type θ, uniform on [0, 1], joins if θ n ≥ p. Nobody joining is an equilibrium too; above a price of
+    ¼ it is the only one, and at ¼ the two meet.
+    Source: Rohlfs 1974 (doi:10.2307/3003090), in the form of Economides & Himmelberg 1995.
+
+    Raises:
+        ValueError: `price` is not positive.
+    """
+    gap = 1 - 4 * positive("price", price)
+    if gap < 0:
+        return ()
+    upper = (1 + sqrt(gap)) / 2
+    return (0.5,) if gap == 0 else (price / upper, upper)  # the product of the roots is p: no digits cancel
+
+
+def network_cournot(surplus: float, firms: int, effect: float, compatible: bool) -> float:
+    """Output of each firm where a unit is worth `effect` more for each unit expected in its network.
+
+    Incompatible: x = (A − c)/(n + 1 − b); compatible, one network for all: x = (A − c)/(n + 1 − n b).
+    Source: Katz & Shapiro 1985 (AER 75(3), 424–440), with v(y) = b y.
+
+    Args:
+        surplus: A − c, the first unit's value without a network less its cost.
+        firms: n.
+        effect: b, from 0 to below 1.
+        compatible: whether the networks count as one.
+    """
+    surplus, firms, effect = (
+        positive("surplus", surplus),
+        whole("firms", firms, least=1),
+        not_negative("effect", effect),
+    )
+    if effect >= 1:
+        raise wrong("effect", effect, "below 1, or the network grows without end")
+    return surplus / (firms + 1 - (firms if compatible else 1) * effect)
+
+
+def seller_price(cost: float, elasticity: float, fee: float = 0.0, fee_share: float = 0.0) -> float:
+    """What a seller with constant elasticity asks when the platform takes `fee` a sale and a share of its price.
+
+    p = η/(η − 1) · (c + fee)/(1 − share). A fee a sale weighs most on what is cheap to make; a share of the price
+    scales with the good, so that one rate serves a platform of many goods, which is the case of Wang & Wright 2017.
+    Without cost a share does not move the price at all, for it taxes profit alone.
+
+    Args:
+        cost: of one unit, dollars.
+        elasticity: η above 1: by how many per cent sales fall when the price rises by one.
+        fee: dollars a sale.
+        fee_share: of the price, from 0 to below 1.
+    """
+    if positive("elasticity", elasticity) <= 1:
+        raise wrong("elasticity", elasticity, "above 1, or no price is high enough")
+    share("fee_share", fee_share)
+    kept = 1 - inside("fee_share", fee_share, -1, 1)
+    return elasticity / (elasticity - 1) * (not_negative("cost", cost) + not_negative("fee", fee)) / kept
+
+
+def _interior(t1, t2, alpha1, alpha2):
+    t1, t2 = positive("t1", t1), positive("t2", t2)
+    alpha1, alpha2 = number("alpha1", alpha1), number("alpha2", alpha2)
+    if not every(4 * t1 * t2 > (alpha1 + alpha2) ** 2):
+        raise wrong("t1, t2", (t1, t2), f"so large that 4 t1 t2 > (alpha1 + alpha2)² = {(alpha1 + alpha2) ** 2}")
+    return t1, t2, alpha1, alpha2

@@ -1,0 +1,141 @@
+"""The repository as a whole: what it must not say, and how its code is laid out."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import chapter as new_chapter
+import stale
+from rules.cells import MACHINE_PATH
+from rules.chapter import ROOT
+
+CODE = sorted([*(ROOT / "tools").rglob("*.py"), *(ROOT / "src").rglob("*.py")])
+# A document that the repository does not hold, or a paragraph of one.
+OUTSIDE = re.compile(r"\b(?:Issue|DESIGN|CURRICULUM)\b(?:\.md)?,? ?(?:§|\d)|\bissues? #?\d+\b|§ ?\d")
+LONG = {
+    "src/advantage/textgen/sampling.py",
+    "src/advantage/textgen/tokenizer.py",
+    "src/advantage/strategy/unit_economics.py",
+}
+
+
+def tracked() -> list[Path]:
+    """Text files under version control."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [file for file in files if file.is_file() and file.suffix not in {".png", ".woff2", ".safetensors", ".gz"}]
+
+
+def text_of(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="ignore")
+
+
+def test_no_path_of_one_machine_in_the_repository():
+    """The repository knows no machine; tests of the rules have such paths to test for them."""
+    found = []
+    for file in tracked():
+        if (ROOT / "tests" / "tools") in file.parents:
+            continue
+        if (path := MACHINE_PATH.search(text_of(file))) or str(ROOT) in text_of(file):
+            found.append(f"{file.relative_to(ROOT)}: {path[0] if path else ROOT}")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("text", ["Issue _2, untranslated", "DESIGN _§_3", "see issue #_12", "(§ _3)"])
+def test_outside(text):
+    """The rule below finds what it is for."""
+    assert OUTSIDE.search(text.replace("_", ""))
+
+
+def test_no_reference_to_what_is_not_here():
+    """Code, tests and tools say the rule itself or cite CONTRIBUTING.md, not a document that nobody else has."""
+    found = [
+        f"{file.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+        for file in tracked()
+        if file.suffix in {".py", ".yml", ".toml", ".css", ".js", ".html"} or file.name in {"Makefile", "run"}
+        for number, line in enumerate(text_of(file).splitlines(), 1)
+        if OUTSIDE.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_one_address():
+    """The repository's address stands in one place; every copy agrees."""
+    address = new_chapter.address()
+    name = address.split("/")[-1]
+    other = re.compile(rf"git\+(?!{re.escape(address)}[\"'])https?://[\w.-]+/\w[^\s\"'<]*")
+    found = []
+    for file in tracked():
+        if (ROOT / "tests") in file.parents or file.suffix == ".po":
+            continue
+        text = text_of(file).replace('\\"', '"')
+        copies = re.findall(rf"https://github\.com/[\w.-]+/{re.escape(name)}\b", text)
+        found += [f"{file.relative_to(ROOT)}: {copy}" for copy in other.findall(text)]
+        found += [f"{file.relative_to(ROOT)}: {copy}" for copy in copies if copy != address]
+    assert not found, "\n".join(found)
+
+
+def test_every_data_file_is_named_by_a_module():
+    """A data file makes those chapters stale that use it, as far as a module names it."""
+    modules = "".join(text_of(file) for file in (ROOT / "src").rglob("*.py"))
+    kinds = {".py", ".pyc", ".typed"}
+    data = [file for file in (ROOT / "src" / "advantage").rglob("*") if file.is_file() and file.suffix not in kinds]
+    assert [file.name for file in data if file.name not in modules and file.name != ".DS_Store"] == []
+
+
+@pytest.mark.parametrize("file", CODE, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_short_files(file):
+    """One idea a file, under 300 lines; a file on the list is still to be divided, and the list only shrinks."""
+    lines = text_of(file).count("\n")
+    assert (lines > 300) == (file.relative_to(ROOT).as_posix() in LONG), lines
+
+
+def imports(file: Path) -> set[Path]:
+    """The files of the repository that a file imports, but for those of packages themselves."""
+    root = ROOT / ("src" if (ROOT / "src") in file.parents else "tools")
+    package = ".".join(file.relative_to(root).parent.parts)
+    found = set()
+    for name in stale.mentioned(stale.ast.parse(text_of(file)), package):
+        for source in (ROOT / "tools", ROOT / "src"):
+            target = stale.module_file(name, source)
+            if target and target.name not in {"__init__.py", "__main__.py"} and target != file:
+                found.add(target)
+    return found
+
+
+def circle(graph: dict[Path, set[Path]]) -> list[Path]:
+    """Files that import each other, directly or not, and those that need them."""
+    left = dict(graph)
+    while free := [file for file, needs in left.items() if not needs & set(left)]:
+        for file in free:
+            del left[file]
+    return sorted(left)
+
+
+def test_no_circle_between_files():
+    """A file can be read after those that it imports."""
+    assert circle({1: {2}, 2: {3}, 3: {1}, 4: {1}, 5: set()}) == [1, 2, 3, 4]
+    assert circle({file: imports(file) for file in CODE}) == []
+
+
+def test_chapters_with_long_lines_are_few_and_named():
+    """88 columns in what readers see: every exception in notebooks/ruff.toml is still needed."""
+    named = set(tomllib.loads((ROOT / "notebooks" / "ruff.toml").read_text())["lint"]["per-file-ignores"])
+    ruff = shutil.which("ruff", path=Path(sys.executable).parent) or shutil.which("ruff")
+    command = [ruff, "check", "--isolated", "--select", "E501", "--line-length", "88", "--output-format", "concise"]
+    done = subprocess.run([*command, ROOT / "notebooks"], capture_output=True, text=True, cwd=ROOT)
+    long = {line.split(":")[0].removeprefix("notebooks/") for line in done.stdout.splitlines() if "E501" in line}
+    assert named <= long, f"take off the list in notebooks/ruff.toml: {sorted(named - long)}"
+    assert done.returncode == (1 if named else 0)
+
+
+def test_the_readme_names_every_tool():
+    """A newcomer finds each file of tools/ in the README's tree, one line a file."""
+    readme = text_of(ROOT / "README.md")
+    files = [file for file in (ROOT / "tools").rglob("*.py") if file.name not in {"__init__.py", "__main__.py"}]
+    assert [file.relative_to(ROOT).as_posix() for file in files if not re.search(rf"\b{file.name}\b", readme)] == []

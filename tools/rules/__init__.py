@@ -1,0 +1,1 @@
+"""The rules of a chapter (CONTRIBUTING.md); tools/contract.py runs them."""
