@@ -9,7 +9,7 @@ RUN := $(BIN)/python
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install book serve print test check test-gpu notebooks translations determinism chapter repository lighthouse lock clean
+.PHONY: help install book serve print test check test-core test-gpu notebooks translations determinism chapter repository lighthouse lock clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,11 +31,16 @@ serve: install  ## build, serve and rebuild on every change
 print: install  ## the whole book as PDF and EPUB, in both languages, linked from the site (needs Chromium)
 	@$(RUN) tools/website --print
 
-test: install  ## everything: first what your change can reach, then lint, tests, notebooks, site, browser; goes on where it stopped
+test: install  ## lint, then what your change can reach, then all tests, notebooks, both sites, a browser; goes on where it stopped
 	@$(RUN) tools/suite.py
 
 check: install  ## make check chapter=strategy/pricing: this chapter alone: contract, nbval, its Chinese, its pages
 	@$(RUN) tools/suite.py check $(chapter)
+
+test-core: install  ## what each push runs on every system and Python: lint, tests, the strategy notebooks
+	$(BIN)/ruff check .
+	$(RUN) -m pytest --quiet -n 2 tests --ignore tests/browser --ignore tests/test_site.py --ignore tests/test_website.py
+	$(RUN) -m pytest --quiet --nbval notebooks/strategy
 
 test-gpu: install  ## what gpu.yml runs: every test that knows a device, and every notebook, on CUDA
 	$(RUN) -c 'import torch; assert torch.cuda.is_available(), "make test-gpu needs a CUDA device"'

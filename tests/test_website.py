@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import unicodedata
 import urllib.error
 import urllib.request
 import zipfile
@@ -117,6 +118,11 @@ def printed(request):
     shutil.rmtree(folder)
 
 
+def plain(text: str) -> str:
+    """Without spaces, and with characters where a font made radicals of them."""
+    return unicodedata.normalize("NFKC", "".join(text.split()))
+
+
 def test_pdf(printed):
     """Outline, page numbers, embedded fonts, links: what the PDF itself says, read by pypdf."""
     book, _, file = printed
@@ -146,7 +152,9 @@ def test_pdf(printed):
         )
         assert str(first) in contents, f"{page.title} is on page {first}; the contents say {texts[1]}"
     for number, text in enumerate(texts[1:], 2):
-        assert text.split()[-1] == str(number) or text.split()[0] == str(number) or str(number) in text.split()
+        assert str(number) in [line.strip() for line in text.splitlines()], f"page {number} has no number: {text}"
+    for page in book.pages:  # its title stands in the contents, above the text, and in the running head
+        assert sum(plain(page.title) in plain(text) for text in texts) >= 3, page.title
     assert "$$" not in squeeze(texts)
     assert len(reader.named_destinations) >= len(book.pages)
     for page in reader.pages:

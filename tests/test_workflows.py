@@ -31,6 +31,15 @@ def test_the_three_workflows_are_there():
     assert matrix["python"] == ["3.11", "3.12", "3.13"]
 
 
+def test_every_job_tests_something():
+    """On each event a job runs all of it or its core, never neither."""
+    steps = yaml.safe_load(WORKFLOWS[0].read_text(encoding="utf-8"))["jobs"]["test"]["steps"]
+    conditions = {step["run"]: step["if"] for step in steps if step.get("run") in {"bash .ci/run", "make test-core"}}
+    whole = "github.event_name == 'schedule' || (runner.os == 'Linux' && matrix.python != '3.12')"
+    core = "github.event_name != 'schedule' && (runner.os != 'Linux' || matrix.python == '3.12')"
+    assert conditions == {"bash .ci/run": whole, "make test-core": core}
+
+
 def test_actions_are_pinned_alike():
     """By commit, with the release in a comment; one action, one commit."""
     pins = {}

@@ -36,6 +36,14 @@ def recipe_runs() -> dict[str, Any]:
     return _read("recipe_runs.json")
 
 
+def architecture_runs() -> dict[str, Any]:
+    """The same for GPT and LSTM, each with AdamW and with Muon; rows hold characters in place of steps.
+
+    Written by `benchmarks/architectures.py`.
+    """
+    return _read("architecture_runs.json")
+
+
 def compile_times() -> dict[str, Any]:
     """`sizes`: seconds to compile, milliseconds of a step before and after, and the steps that earn it back.
 

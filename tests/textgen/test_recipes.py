@@ -109,13 +109,13 @@ def test_every_switch_learns(change):
     ],
 )
 def test_a_recipe_that_is_none_is_named(change, message):
-    """DESIGN 5: the message has the argument, the value and what would be right."""
+    """The message has the argument, the value and what would be right."""
     with pytest.raises(ValueError, match=message):
         recipes.run(RECIPE | change, 1, 0, TOKENS, 7, score())
 
 
 def test_missing_entries_and_negative_steps_are_named():
-    """DESIGN 5, as above."""
+    """The same of these arguments."""
     with pytest.raises(ValueError, match="no entry"):
         recipes.check({"layers": 2} | {key: RECIPE[key] for key in list(RECIPE)[2:]})
     with pytest.raises(ValueError, match=r"steps: got -1"):
@@ -162,7 +162,7 @@ def test_a_search_that_was_stopped_goes_on(bench, tmp_path):
     assert lines == [{"seed": 0}, {"seed": 1}]
 
 
-@pytest.mark.parametrize("name", ["recipe_runs"])
+@pytest.mark.parametrize("name", ["recipe_runs", "architecture_runs"])
 def test_a_record_says_where_it_comes_from_and_keeps_the_judges_apart(name):
     """CONTRIBUTING: machine, torch, date; no seed that chose a rate judges it."""
     record = getattr(records, name)()
