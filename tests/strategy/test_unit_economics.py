@@ -190,6 +190,14 @@ def test_a_mixture_reads_more_than_its_active_weights(batch, experts):
     assert np.mean(drawn) == pytest.approx(ue.experts_touched(256, 8, batch), rel=0.02)
 
 
+def test_no_more_is_active_than_there_is():
+    """Reference: a part is no more than the whole, of the weights as of the experts."""
+    with pytest.raises(ValueError, match=r"^active_parameters / parameters: 1\.5; must be a share"):
+        ue.weights_read(2e9, 3e9, experts=8, active=2, batch=3)
+    with pytest.raises(ValueError, match=r"^active / experts: 1\.5; must be a share"):
+        ue.weights_read(3e9, 2e9, experts=2, active=3, batch=3)
+
+
 @given(st.floats(1e9, 1e12), st.floats(0.01, 1), st.integers(2, 512), st.floats(0.01, 1), st.floats(1, 1e4))
 def test_what_is_read_lies_between_active_and_all(parameters, part, experts, share, batch):
     """Reference: one text reads the active weights, very many read all, a dense model always reads all."""
