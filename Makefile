@@ -31,7 +31,7 @@ serve: install  ## build, serve and rebuild on every change
 print: install  ## the whole book as PDF and EPUB, in both languages, linked from the site (needs Chromium)
 	@$(RUN) tools/website --print
 
-test: install  ## everything: first what your change can reach, then lint, tests, notebooks, site, browser; goes on where it stopped
+test: install  ## lint, then what your change can reach, then all tests, notebooks, both sites, a browser; goes on where it stopped
 	@$(RUN) tools/suite.py
 
 check: install  ## make check chapter=strategy/pricing: this chapter alone: contract, nbval, its Chinese, its pages

@@ -135,8 +135,16 @@ def test_chapters_with_long_lines_are_few_and_named():
     assert done.returncode == (1 if named else 0)
 
 
-def test_the_readme_names_every_tool():
-    """A newcomer finds each file of tools/ in the README's tree, one line a file."""
-    readme = text_of(ROOT / "README.md")
-    files = [file for file in (ROOT / "tools").rglob("*.py") if file.name not in {"__init__.py", "__main__.py"}]
-    assert [file.relative_to(ROOT).as_posix() for file in files if not re.search(rf"\b{file.name}\b", readme)] == []
+def test_the_readme_names_every_file_of_code():
+    """A newcomer finds each file of tools/ and of the package in the README's tree, on a line of its own."""
+    tree = text_of(ROOT / "README.md").partition("## What is where")[2].partition("\n## ")[0]
+    lines, folders, listed = tree.splitlines(), [], set()
+    for line in lines:
+        if name := re.match(r"( *)([\w./<>-]+)", line):
+            depth = len(name[1]) // 4
+            folders = [*folders[:depth], name[2].rstrip("/")]
+            listed.add("/".join(folders))
+    plumbing = {"tools/chinese/__main__.py", "tools/website/__main__.py"}
+    code = {file.relative_to(ROOT).as_posix() for file in CODE if file.name != "__init__.py"} - plumbing
+    assert sorted(code - listed) == []
+    assert sorted(name for name in listed - code if name.endswith(".py") and not (ROOT / name).exists()) == []

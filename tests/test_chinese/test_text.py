@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chinese import messages
-from chinese.text import replaced, segments
+from chinese.text import replaced, says_something, segments
 
 PAGE = """\
 # A page
@@ -133,3 +133,18 @@ def test_image_in_a_paragraph():
     """A line that begins with an exclamation mark is an image, and stays where it is."""
     source = "Before.\n\n![a curve](curve.png)\n\nAfter."
     assert replaced(source, marked) == "译 Before.\n\n![a curve](curve.png)\n\n译 After."
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a word", True),
+        ('"图像生成任务可以选择 GAN" (for images, choose a GAN)', True),  # a quotation with its translation
+        ("图像生成任务可以选择 GAN", False),
+        ("$x^2$, softmax", False),
+        ("词元（token）", False),
+    ],
+)
+def test_says_something(text, says):
+    """What has to be translated: English, beside a Chinese quotation too."""
+    assert says_something(text) == says

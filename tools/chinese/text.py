@@ -114,10 +114,11 @@ def plain(text: str, code: str = " ", titles: bool = True) -> str:
 
 
 def says_something(text: str) -> bool:
-    """Whether there are English words in it, and more of them than Chinese characters."""
-    words = re.findall(r"[A-Za-z]+", re.sub(r"https?://\S+", "", plain(text)))
-    chinese = re.findall(f"[{CJK}]", plain(text))
-    return any(len(word) > 1 and word not in MATHS for word in words) and len(chinese) <= len(words)
+    """Whether there are English words in it: more of them than Chinese characters, or two beside each other."""
+    text = re.sub(r"https?://\S+", "", plain(text))
+    words, chinese = re.findall(r"[A-Za-z]+", text), re.findall(f"[{CJK}]", text)
+    phrase = re.search(r"\b[a-z]{2,} [a-z]{2,}\b", text)
+    return any(len(word) > 1 and word not in MATHS for word in words) and bool(len(chinese) <= len(words) or phrase)
 
 
 def _is_reference(text: str) -> bool:

@@ -190,7 +190,7 @@ def peeking(looks: int, level: float = 0.05) -> float:
 
 
 def peeking_threshold(looks: int, level: float = 0.05) -> float:
-    """The |z| at which to stop at each of so many looks, so that all together err with `level`.
+    """The `abs(z)` at which to stop at each of so many looks, so that all together err with `level`.
 
     Source: Pocock 1977.
     """
