@@ -27,7 +27,7 @@ def first_cell(md: Path, address: str) -> str:
 try:
     import advantage
 except ModuleNotFoundError:  # on Colab, once
-    %pip install --quiet "advantage{parts.part_of(md).extra} @ git+{address}"
+    %pip install --quiet "advantage{parts.extra(md)} @ git+{address}"
     import advantage
 
 advantage.start(seconds={parts.limit(md)})"""

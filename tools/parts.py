@@ -22,6 +22,7 @@ PARTS = {  # in the book's order; `total` adds up to 15 minutes, for 32 chapters
 SECONDS = {  # chapters that train long enough to need more than their part's limit
     f"textgen/{name}": 120 for name in ("corpus", "lstm", "gpt", "training-well", "sampling")
 }
+EXTRAS = {"models/attention": "[textgen]"}  # a chapter that needs more than its part: it reads Inkwell's model
 MEMORY_MB = 2000
 
 
@@ -40,3 +41,8 @@ def part_of(path: Path) -> Part:
 def limit(path: Path) -> int:
     """Seconds that a notebook may take."""
     return SECONDS.get(f"{path.parent.name}/{path.stem}", part_of(path).seconds)
+
+
+def extra(path: Path) -> str:
+    """What a notebook's first cell installs beside the core."""
+    return EXTRAS.get(f"{path.parent.name}/{path.stem}", part_of(path).extra)
