@@ -12,5 +12,4 @@ UNFINISHED: dict[str, set[str]] = {
     "notebooks/textgen/gpt": {"excluded", "figures", "glossed", "misread", "reductions"},
     "notebooks/textgen/lstm": {"figures", "glossed"},
     "notebooks/textgen/sampling": {"excluded", "figures", "glossed", "terms"},
-    "notebooks/textgen/training-well": {"excluded", "figures", "glossed", "misread", "terms"},
 }
