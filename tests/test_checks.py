@@ -15,7 +15,7 @@ from advantage import checks
 
 NUMBERS = [checks.number, checks.positive, checks.not_negative, checks.share]
 NO_NUMBERS = [
-    None, True, "1", b"1", [1.0], (1.0,), {}, object(), 1j, 10**400, float("nan"), float("inf"), -float("inf"),
+    None, True, "1", b"1", [1.0], (1.0,), {}, object, 1j, 10**400, float("nan"), float("inf"), -float("inf"),
     np.array(True), np.array(["1"]), np.array([1.0, np.nan]), np.array([np.inf]), np.array([None]), np.array([1j]),
     np.datetime64("2026-01-01"), torch.tensor([True]), torch.tensor([0.5, float("nan")]), torch.tensor(1j),
 ]  # fmt: skip

@@ -56,6 +56,12 @@ def test_every_text_comes_through(question, answers):
         assert text in shown
 
 
+@pytest.mark.parametrize(("right", "between"), [("Right.", " "), ("对。", "")])
+def test_the_space_after_the_verdict(right, between):
+    """tools/chinese/rules.py: no space stands beside full-width punctuation."""
+    assert f"<strong>✓ {right}</strong>{between}Var(q·k) = d_k." in quizzes.render((QUESTION,), right=right)
+
+
 def test_code_between_back_quotes():
     """CommonMark, code spans: the one piece of Markdown that a quiz knows."""
     question = ("What is `a < b`?", QUESTION[1])

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-import chapter as new_chapter
 import stale
 from rules.cells import MACHINE_PATH
 from rules.chapter import ROOT
+from website.places import repository
 
 CODE = sorted([*(ROOT / "tools").rglob("*.py"), *(ROOT / "src").rglob("*.py")])
 # A document that the repository does not hold, or a paragraph of one.
@@ -63,7 +63,7 @@ def test_no_reference_to_what_is_not_here():
 
 def test_one_address():
     """The repository's address stands in one place; every copy agrees."""
-    address = new_chapter.address()
+    address = repository()
     name = address.split("/")[-1]
     other = re.compile(rf"git\+(?!{re.escape(address)}[\"'])https?://[\w.-]+/\w[^\s\"'<]*")
     found = []

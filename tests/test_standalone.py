@@ -22,6 +22,7 @@ import installed
 import pairs
 import stale
 from chinese import edition
+from website.places import repository
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOKS = [md for md in pairs.find([]) if not halves.is_draft(md)]
@@ -87,7 +88,7 @@ def test_the_wheel_has_every_file_of_the_package(tmp_path):
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="Colab installs from a repository; this is none")
 def test_the_first_cell_installs_the_package_on_colab(tmp_path):
     """Where the package is missing the unchanged first cell installs it; here git takes this checkout."""
-    address, home, folder = new_chapter.address(), tmp_path / "home", tmp_path / "empty"
+    address, home, folder = repository(), tmp_path / "home", tmp_path / "empty"
     python = installed.environment(tmp_path / "environment")
     missing = subprocess.run([python, "-c", "import advantage"], capture_output=True, text=True, cwd=tmp_path)
     assert "No module named 'advantage'" in missing.stderr

@@ -6,19 +6,15 @@ The text is notebooks/_template.md with the part's first cell, and is executed a
 
 import re
 import sys
-import tomllib
 from pathlib import Path
 
 import halves
 import pairs
 import parts
+from advantage.files import whole
+from website.places import repository
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def address(root: Path = ROOT) -> str:
-    """The repository's address, from the one place where it stands."""
-    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 
 
 def first_cell(md: Path, address: str) -> str:
@@ -43,9 +39,10 @@ def create(part: str, name: str, root: Path = ROOT) -> Path:
         raise ValueError(f"name: notebooks/{part}/{name} exists already")
     template = ROOT / "notebooks" / "_template.md"
     text, cells = template.read_text(encoding="utf-8"), halves.sources(halves.read_text(template))
-    text = halves.with_code(text, cells, [first_cell(md, address(root)), *cells[1:]])
+    text = halves.with_code(text, cells, [first_cell(md, repository(root)), *cells[1:]])
     md.parent.mkdir(parents=True, exist_ok=True)
-    halves.write_atomically(md, text.replace("\n# Title\n", f"\n# {name.replace('-', ' ').capitalize()}\n", 1))
+    with whole(md) as file:
+        file.write(text.replace("\n# Title\n", f"\n# {name.replace('-', ' ').capitalize()}\n", 1))
     return md
 
 

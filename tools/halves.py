@@ -1,9 +1,7 @@
 """The two halves of a pair: `name.md`, the text, and `name.ipynb`, made from it, with outputs."""
 
 import hashlib
-import os
 import re
-import tempfile
 from pathlib import Path
 
 import jupytext
@@ -96,19 +94,6 @@ def assemble(text: NotebookNode, outputs: list[list[NotebookNode]], record: dict
         "advantage": record,
     }
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata, nbformat_minor=5)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write beside the target, then rename: a reader, or an interruption, never meets half a file."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def read_executed(md: Path) -> NotebookNode | None:

@@ -3,8 +3,10 @@
 It knows CommonMark, tables and dollar maths: what Colab, GitHub and VS Code all render, and nothing else.
 """
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -67,6 +69,20 @@ def headings(tokens: list) -> list[tuple[int, Token]]:
     ]
 
 
+def titles(text: str) -> list[str]:
+    """What each heading of a page says, as inline Markdown."""
+    return [title.content for _, title in headings(PARSER.parse(text))]
+
+
+def text_of(page: Path) -> str:
+    """The Markdown of a page or of a notebook."""
+    text = page.read_text(encoding="utf-8")
+    if page.suffix != ".ipynb":
+        return text
+    cells = json.loads(text)["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
 def slugs(titles: list[str]) -> list[str]:
     """The anchors that GitHub and MyST give to a page's headings, which are inline Markdown."""
     found: list[str] = []
@@ -85,7 +101,7 @@ def slugs(titles: list[str]) -> list[str]:
 def anchors(text: str) -> set[str]:
     """What a link to a page may end in: its headings' anchors, and MyST's targets, (name)=."""
     targets = re.findall(r"(?m)^\(([\w-]+)\)=\s*$", text)
-    return {*targets, *slugs([title.content for _, title in headings(PARSER.parse(text))])}
+    return {*targets, *slugs(titles(text))}
 
 
 def links(tokens: list) -> list[tuple[str, int]]:

@@ -25,6 +25,7 @@ from nbformat import NotebookNode
 import kernel
 import markdown
 import stale
+from advantage.files import whole
 from halves import (
     Refused,
     assemble,
@@ -37,7 +38,6 @@ from halves import (
     read_text,
     sources,
     with_code,
-    write_atomically,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,12 +96,17 @@ def prepare(md: Path) -> tuple[NotebookNode, NotebookNode | None, str | None]:
     text, executed = read_text(md), read_executed(md)
     parsed(md, text)
     if (said := formatted(md, text)) != md.read_text(encoding="utf-8"):
-        write_atomically(md, said)
+        write(md, said)
         text = read_text(md)
     edited = executed is not None and [cell.get("id") for cell in executed.cells] != ids(executed)
     if edited and content(text) != content(executed):
         raise Refused(f"{md.with_suffix('.ipynb')}: was edited, but is made from {md.name}: edit that, or delete it")
     return text, executed, why_stale(text, executed)
+
+
+def write(path: Path, text: str) -> None:
+    with whole(path) as file:
+        file.write(text)
 
 
 def executed_anew(text: NotebookNode, executed: NotebookNode | None) -> tuple[list[list[NotebookNode]], dict, str]:
@@ -136,7 +141,7 @@ def update(md: Path, force: bool = False) -> str | None:
     nbformat.validate(made)
     written, ipynb = nbformat.writes(made) + "\n", md.with_suffix(".ipynb")
     if not ipynb.exists() or ipynb.read_text(encoding="utf-8") != written:
-        write_atomically(ipynb, written)
+        write(ipynb, written)
         done = done or "took the text of the .md, kept the outputs"
     return done
 

@@ -26,7 +26,7 @@ def python_source(cell: str) -> str:
     return TransformerManager().transform_cell(cell)
 
 
-def called(node: ast.AST) -> str:
+def called(node: ast.AST | None) -> str:
     """Last part of the name of what a call calls; empty for all else."""
     function = getattr(node, "func", None)
     return getattr(function, "attr", getattr(function, "id", ""))

@@ -22,6 +22,7 @@ def start(seconds: int, seed: int = 0) -> None:
         raise ValueError(f"seconds: got {seconds!r}; must be a positive whole number, such as 60")
     import matplotlib as mpl
     import torch
+    from cycler import cycler
 
     from advantage import __version__
 
@@ -42,7 +43,7 @@ def start(seconds: int, seed: int = 0) -> None:
             "legend.frameon": False,
             "lines.linewidth": 2,
             "image.cmap": "cividis",  # even steps in grey, the same for colour-blind readers
-            "axes.prop_cycle": mpl.cycler(color=COLOURS) + mpl.cycler(linestyle=LINE_STYLES),
+            "axes.prop_cycle": cycler(color=COLOURS) + cycler(linestyle=LINE_STYLES),
         }
     )
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores"

@@ -23,8 +23,7 @@ def check(questions: tuple[Question, ...]) -> None:
         right = sum(is_right for _, is_right, _ in answers)
         if len(answers) < 3 or right != 1:
             raise ValueError(f"{question!r}: got {len(answers)} answers, {right} right; needs three or more, one right")
-        for column in (0, 2):
-            texts = [answer[column].strip() for answer in answers]
+        for texts in ([text.strip() for text, _, _ in answers], [why.strip() for _, _, why in answers]):
             if not all(texts) or len(set(texts)) < len(texts):
                 raise ValueError(f"{question!r}: every answer and every reason must be there, and differ: {texts}")
 
@@ -37,9 +36,9 @@ def render(questions: tuple[Question, ...], right: str = "Right.", wrong: str = 
         parts.append(f"<p><strong>{number}. {_inline(question)}</strong></p>")
         for text, is_right, why in answers:
             verdict = f"✓ {right}" if is_right else f"✗ {wrong}"
-            parts.append(
-                f"<details><summary>{_inline(text)}</summary><p><strong>{verdict}</strong> {_inline(why)}</p></details>"
-            )
+            space = "" if verdict.endswith("。") else " "  # Chinese has none after a full stop
+            said = f"<p><strong>{verdict}</strong>{space}{_inline(why)}</p>"
+            parts.append(f"<details><summary>{_inline(text)}</summary>{said}</details>")
     return "\n".join([*parts, "</div>"])
 
 

@@ -60,5 +60,13 @@ def compile_times() -> dict[str, Any]:
     return _read("compile_times.json")
 
 
+def gan_failures() -> dict[str, Any]:
+    """`cells`: small GANs of one recipe at one rate, how many samples lie on each hump and how far from the data.
+
+    Also `operations` of a step of each kind. Written by `benchmarks/gan_failures.py`.
+    """
+    return _read("gan_failures.json")
+
+
 def _read(name: str) -> dict[str, Any]:
     return json.loads((files("advantage") / "data" / name).read_text(encoding="utf-8"))

@@ -18,6 +18,7 @@ import kernel
 import pairs
 from contract import problems
 from rules.chapter import ROOT, Chapter
+from website.places import repository
 
 TOOL = ROOT / "tools" / "pairs.py"
 
@@ -192,17 +193,6 @@ def test_an_inserted_cell_changes_no_other_id(example):
     assert [each for each in now if each in ids] == ids
 
 
-def test_nothing_half_written(tmp_path, monkeypatch):
-    """POSIX rename: a file is the old one or the new one, whatever interrupts the writing."""
-    path = tmp_path / "a.ipynb"
-    path.write_text("old")
-    monkeypatch.setattr(halves.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        halves.write_atomically(path, "new")
-    assert [file.name for file in tmp_path.iterdir()] == ["a.ipynb"]
-    assert path.read_text() == "old"
-
-
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no signal that a process can pass on")
 def test_interrupted(example):
     """An interrupted run leaves nothing half-written, and no kernel."""
@@ -276,7 +266,7 @@ def test_a_new_address(checkout, tmp_path, end):
     """`make repository` writes the address wherever it stands, and touches no longer name."""
     done = checkout(f"https://github.com/you/your-course{end}")
     assert done.returncode == 0, done.stderr
-    assert new_chapter.address(tmp_path) == "https://github.com/you/your-course"
+    assert repository(tmp_path) == "https://github.com/you/your-course"
     new = "https://github.com/you/your-course"
     assert (tmp_path / "a page.md").read_text() == f"git+{new}\n{new}/issues\nhttps://github.com/old/course-two\n"
 
@@ -293,4 +283,4 @@ def test_a_bad_address(checkout, tmp_path, url):
     done = checkout(url)
     assert done.returncode != 0
     assert "url: got" in done.stdout + done.stderr
-    assert new_chapter.address(tmp_path) == "https://github.com/old/course"
+    assert repository(tmp_path) == "https://github.com/old/course"

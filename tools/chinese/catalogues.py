@@ -4,7 +4,6 @@ A translation is kept; one whose English changed is marked fuzzy and keeps the o
 is gone is dropped. A catalogue is never deleted: whoever takes a page out of the book says so by deleting it.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import polib
 
+from advantage.files import whole
 from chinese.messages import ROOT, Message, messages
 from chinese.text import Lookup, says_something
 
@@ -64,12 +64,8 @@ def write(path: Path, text: str) -> bool:
     if path.exists() and path.read_bytes() == text.encode():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        new.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)
+    with whole(path) as file:
+        file.write(text)
     return True
 
 

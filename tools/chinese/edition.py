@@ -18,20 +18,15 @@ from advantage.quizzes import render
 from chinese import figures
 from chinese.catalogues import forget, translations, write
 from chinese.messages import PICTURES, ROOT, TOC, VERDICTS, catalogue_of, flat, notebook_files, pages, strings
-from chinese.text import Lookup, headings, replaced
-from markdown import slugs
+from chinese.text import Lookup, replaced
+from markdown import slugs, text_of, titles
 
 
 @cache
 def _anchors(page: Path, strict: bool) -> dict[str, str]:
     """English anchors of a page to the Chinese ones."""
-    if page.suffix == ".ipynb":
-        cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
-        text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    else:
-        text = page.read_text(encoding="utf-8")
-    lookup = translations(catalogue_of(page), strict)
-    return dict(zip(slugs(headings(text)), slugs([lookup(heading) for heading in headings(text)])))
+    english, lookup = titles(text_of(page)), translations(catalogue_of(page), strict)
+    return dict(zip(slugs(english), slugs([lookup(title) for title in english])))
 
 
 def _with_anchors(text: str, page: Path, strict: bool) -> str:
@@ -58,8 +53,7 @@ def _quiz_cell(source: str, lookup: Lookup) -> tuple[str, str]:
     arguments = "".join(f"    {name}={json.dumps(word, ensure_ascii=False)},\n" for name, word in verdicts.items())
     gap = "" if source[:end].endswith("\n") else "\n" if source[:end].rstrip().endswith(",") else ",\n"
     new = source[:end] + gap + arguments + source[end:]
-    shown = render(ast.literal_eval(ast.Tuple(call.args, ast.Load())), **verdicts)
-    return new, shown.replace("。</strong> ", "。</strong>")  # no space after a full-width mark
+    return new, render(ast.literal_eval(ast.Tuple(call.args, ast.Load())), **verdicts)
 
 
 def _offset(source: str, line: int, column: int) -> int:

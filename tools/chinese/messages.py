@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-from IPython.core.inputtransformer2 import TransformerManager
 
 import halves
+import stale
 from chinese import figures
 from chinese.text import says_something, segments
 
@@ -32,34 +32,21 @@ def strings(source: str) -> tuple[list[ast.Constant], ast.Call | None, ast.Const
     """Of a code cell: the strings of its quiz, the quiz's call, and the text of its solution."""
     if "quiz(" not in source and "Markdown(" not in source:
         return [], None, None
-    python = source if _parses(source) else TransformerManager().transform_cell(source)
+    python = stale.python_source(source)
     tree = ast.parse(python)
     last = tree.body[-1].value if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    name = called(last)
+    name = stale.called(last)
     if name not in ("quiz", "Markdown"):
         return [], None, None
-    if python.count("\n") - source.count("\n") not in (0, 1):
-        raise ValueError(f"a cell with text to translate has a command over several lines:\n{source}")
+    if python.rstrip("\n").count("\n") != source.rstrip("\n").count("\n"):
+        raise ValueError(
+            f"a cell with text to translate begins with a blank line, or has a command over several lines:\n{source}"
+        )
     if name == "quiz":
         nodes = [node for node in ast.walk(last) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
         return sorted(nodes, key=lambda node: (node.lineno, node.col_offset)), last, None
     text = last.args[0] if last.args else None
     return [], None, text if isinstance(text, ast.Constant) and isinstance(text.value, str) else None
-
-
-def _parses(source: str) -> bool:
-    try:
-        ast.parse(source)
-    except SyntaxError:
-        return False
-    return True
-
-
-def called(node: ast.expr | None) -> str:
-    """The last name of what a call calls: `quiz` of `advantage.quiz(…)`."""
-    if not isinstance(node, ast.Call):
-        return ""
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
 def flat(text: str) -> str:

@@ -147,8 +147,3 @@ def replaced(source: str, lookup: Lookup) -> str:
 
 def _structure(source: str) -> list[str]:
     return [f"{token.type} {token.tag}" for token in PARSER.parse(source)]
-
-
-def headings(source: str) -> list[str]:
-    tokens = PARSER.parse(source)
-    return [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]

@@ -12,6 +12,7 @@ import parts
 import stale
 from rules.chapter import Chapter, Fault, first_line, rule, shown, tags, tree
 from rules.clocks import on_a_clock
+from website.places import repository
 
 OUTPUT_BYTES = 200_000
 TAGS = {"nbval-ignore-output", "hide-cell", "hide-input", "hide-output", "photo"}
@@ -70,7 +71,7 @@ def caps(chapter: Chapter) -> Iterator[Fault]:
 @rule("pair")
 def first_cell(chapter: Chapter) -> Iterator[Fault]:
     """The first code cell is the one of CONTRIBUTING.md, with the address of pyproject.toml and the part's seconds."""
-    expected = new_chapter.first_cell(chapter.md, new_chapter.address(chapter.root))
+    expected = new_chapter.first_cell(chapter.md, repository(chapter.root))
     if not chapter.code or chapter.code[0].source != expected:
         yield 1, f"the first code cell is not exactly:\n{expected}"
     elif tags(chapter.code[0]) != ["nbval-ignore-output"]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import markdown
-from rules.chapter import ROOT, Chapter, Fault, read, rule
+from rules.chapter import ROOT, Chapter, Fault, rule
 
 
 def source_of(url: str) -> str:
@@ -61,15 +61,8 @@ def broken_links(page: Path, tokens: list, text: str, root: Path = ROOT) -> Iter
             yield line, f"{url}: leads out of the repository"
         elif path and not target.exists():
             yield line, f"{url}: there is no such file"
-        elif anchor and anchor not in markdown.anchors(text if target == page else text_of(target)):
+        elif anchor and anchor not in markdown.anchors(text if target == page else markdown.text_of(target)):
             yield line, f"{url}: {target.name} has no heading with that anchor"
-
-
-def text_of(page: Path) -> str:
-    """The Markdown of a page or a notebook."""
-    if page.suffix != ".ipynb":
-        return page.read_text(encoding="utf-8")
-    return "\n\n".join(cell.source for cell in read(page).cells if cell.cell_type == "markdown")
 
 
 @rule("contents")

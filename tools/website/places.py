@@ -24,9 +24,9 @@ def volumes(language: str) -> list[Path]:
     return [f for f in (PRINT / f"{volume_name(language)}{kind}" for kind in (".pdf", ".epub")) if f.exists()]
 
 
-def repository() -> str:
+def repository(root: Path = ROOT) -> str:
     """The repository's address, from the one place where it stands."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 
 
 def site_url(repository: str) -> str:

@@ -106,13 +106,6 @@ class Translator(HTML5Translator):
         if not PLAIN.issuperset(node["classes"]):
             self.depart_inline(node)
 
-    def visit_raw(self, node: nodes.raw) -> None:
-        """A quiz's verdict and its reason have a space between them, which Chinese has not after a full stop."""
-        if self.config.language.startswith("zh") and "html" in node["format"].split():
-            self.body.append(node.astext().replace("。</strong> ", "。</strong>"))
-            raise nodes.SkipNode
-        super().visit_raw(node)
-
     def depart_field_name(self, node: nodes.field_name) -> None:
         self.body.append(f'<span class="colon">{self.colon.strip()}</span></dt>\n')
 

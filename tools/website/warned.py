@@ -8,20 +8,16 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.util import logging as sphinx_logging
 
+from markdown import cell_lines
 from website.places import CACHE, CHINESE, ROOT
 
 CELL = 10_000  # MyST-NB counts the lines of cell n from n times this on
 
 
 def line_in_text(text: str, sources: list[str], line: int) -> int:
-    """Where in the text of a pair a line of its notebook stands: the cells' sources follow each other in both."""
+    """Where in the text of a pair a line of its notebook stands."""
     index, within = divmod(line, CELL)
-    position = start = 0
-    for source in sources[: max(index, 1)]:
-        found = text.find(source, position) if source.strip() else -1
-        if found >= 0:
-            start, position = found, found + len(source)
-    return text.count("\n", 0, start) + max(within, 1)
+    return cell_lines(text, sources[: max(index, 1)])[-1] + max(within, 1) - 1
 
 
 def edited(location: str) -> str:

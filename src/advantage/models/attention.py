@@ -89,14 +89,13 @@ def scaled_dot_product_attention(
     if attn_mask is None and not return_weights:
         return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal, scale=scale)
     if is_causal:
-        attn_mask = causal_mask(*shape[-2:], query.device)
+        attn_mask = causal_mask(shape[-2], shape[-1], query.device)
     bias = None if attn_mask is None else _bias(attn_mask, shape, query)
     kind = query.device.type
-    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
-        kind = None
-    elif query.dtype != torch.float64:  # in autocast the result has 16 bits, as PyTorch's; the formula has 32
+    is_autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    if is_autocast and query.dtype != torch.float64:  # the result has 16 bits, as PyTorch's; the formula has 32
         query, key, value = (x.to(torch.get_autocast_dtype(kind)) for x in (query, key, value))
-    with torch.autocast(kind, enabled=False) if kind else nullcontext():
+    with torch.autocast(kind, enabled=False) if is_autocast else nullcontext():
         output, weights = attend(query, key, value, bias, scale)
     return (output, weights) if return_weights else output
 
@@ -134,11 +133,12 @@ class MultiHeadAttention(nn.Module):
         if x.ndim != 3 or x.shape[-1] != self.query.in_features:
             wanted = f"(B, T, d_model), with d_model {self.query.in_features}"
             raise ValueError(f"x: shape {tuple(x.shape)}; give it the shape {wanted}")
-        heads = [
+        query, key, value = (
             projection(x).unflatten(-1, (-1, self.d_head)).transpose(1, 2)  # (B, heads, T, d_head)
             for projection in (self.query, self.key, self.value)
-        ]
-        attended = scaled_dot_product_attention(*heads, attn_mask=attn_mask, is_causal=is_causal, enable_gqa=True)
+        )
+        attended = scaled_dot_product_attention(query, key, value, attn_mask, is_causal=is_causal, enable_gqa=True)
+        assert isinstance(attended, Tensor)  # without the weights
         return self.output(attended.transpose(1, 2).flatten(-2))
 
 

@@ -123,7 +123,7 @@ def gradient_penalty(
             shapes or devices differ; `target` is not positive and finite; or the discriminator's output does not
             depend on its input (not seen while compiling).
     """
-    _check(real=real, fake=fake)
+    _check({"real": real, "fake": fake})
     if not 0 < target < torch.inf:  # false for NaN too
         raise ValueError(f"target: {target!r}; give a norm above 0 that is finite")
     _same_shape("real", real, "fake", fake)  # each point lies between one real and one fake sample
@@ -153,7 +153,7 @@ def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tenso
         ValueError: `real` is empty, not finite, not floating-point, or without a batch dimension; or the
             discriminator's output does not depend on its input (not seen while compiling).
     """
-    _check(real=real)
+    _check({"real": real})
     if real.ndim == 0:
         raise ValueError("real: shape (); give it the shape (B, ...), a batch of samples")
     return _slope(discriminator, real).square().sum(dim=1).mean()
@@ -206,7 +206,7 @@ def optimal_discriminator(p: Tensor, q: Tensor) -> Tensor:
         ValueError: `p` or `q` is negative, not finite or not floating-point; their shapes or devices differ; or both
             are 0 at some point, where D* is not defined.
     """
-    _check(empty=True, p=p, q=q)
+    _check({"p": p, "q": q}, empty=True)
     _same_shape("p", p, "q", q)
     for name, density in (("p", p), ("q", q)):
         if not _holds(density >= 0):
@@ -232,7 +232,7 @@ def optimal_logits(log_p: Tensor, log_q: Tensor) -> Tensor:
         ValueError: `log_p` or `log_q` is NaN, +inf or not floating-point; their shapes or devices differ; or both are
             −inf at some point, where D* is not defined.
     """
-    _check(finite=False, empty=True, log_p=log_p, log_q=log_q)
+    _check({"log_p": log_p, "log_q": log_q}, finite=False, empty=True)
     _same_shape("log_p", log_p, "log_q", log_q)
     for name, log_density in (("log_p", log_p), ("log_q", log_q)):
         if not _holds(log_density < torch.inf):  # false for NaN too
@@ -255,7 +255,7 @@ def _holds(condition: Tensor) -> bool:
         return True
 
 
-def _check(finite: bool = True, empty: bool = False, **tensors: Tensor) -> None:
+def _check(tensors: dict[str, Tensor], finite: bool = True, empty: bool = False) -> None:
     for name, tensor in tensors.items():
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
             kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
@@ -278,7 +278,7 @@ def _same_shape(first_name: str, first: Tensor, name: str, tensor: Tensor) -> No
 def _logits(*logits: Tensor) -> list[Tensor]:
     """The logits of one player, or the real and the fake ones, checked and in float32 at least."""
     names = ("real_logits", "fake_logits")[-len(logits) :]
-    _check(**dict(zip(names, logits)))
+    _check(dict(zip(names, logits)))
     real, fake = logits[0], logits[-1]
     if real.shape[1:] != fake.shape[1:]:
         raise ValueError(

@@ -149,7 +149,7 @@ def stepper(w: dict[str, Tensor], recipe: dict, parts: dict[str, int] | None = N
     @torch.no_grad()
     def step(factor: float) -> None:
         for (stack, number), average in zip(stacks, averages):
-            gradient = torch.stack([p.grad for p in stack])  # (matrices, m, n)
+            gradient = torch.stack([p.grad for p in stack])  # type: ignore[misc]  # (matrices, m, n); each has one
             average.lerp_(gradient, 0.1)
             ahead = gradient.lerp(average, 0.9)  # Nesterov: what the average will be if this gradient comes again
             shape = ahead.shape
