@@ -23,7 +23,6 @@ CLOCKED = {  # asserts that still rest on a clock; the list only shrinks
     "notebooks/textgen/gpt",
     "notebooks/textgen/lstm",
     "notebooks/textgen/sampling",
-    "notebooks/textgen/training-well",  # its asserts are on recorded seconds
     "tests/test_machine.py",
     "tests/textgen/test_training.py",
 }
