@@ -20,11 +20,7 @@ PAGES = sorted([*(ROOT / "book").glob("*.md"), *ROOT.glob("*.md")])
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 CLOCKED = {  # asserts that still rest on a clock; the list only shrinks
     "notebooks/start/your-machine",
-    "notebooks/textgen/gpt",
-    "notebooks/textgen/lstm",
     "notebooks/textgen/sampling",
-    "tests/test_machine.py",
-    "tests/textgen/test_training.py",
 }
 chapter_of = cache(Chapter)
 

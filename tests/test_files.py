@@ -1,5 +1,6 @@
 """Files and folders: whole or not at all, whatever happens half-way."""
 
+import contextlib
 import os
 import stat
 import sys
@@ -126,3 +127,24 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path, error):
         interrupted()
     assert os.listdir(tmp_path) == ["b"]
     assert os.listdir(tmp_path / "b") == ["new"]
+
+
+@posix
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_a_lock_is_held_by_one_and_given_back(tmp_path, error):
+    """Reference: flock(2): what is locked through one opening of a file cannot be locked through another."""
+    import fcntl
+
+    def is_free() -> bool:
+        with open(tmp_path / "a.lock", "ab") as other:
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+    with pytest.raises(error) if error else contextlib.nullcontext(), files.locked(tmp_path / "a"):
+        assert not is_free()
+        if error:
+            raise error
+    assert is_free()

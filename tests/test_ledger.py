@@ -108,8 +108,9 @@ def test_bad_input_is_named_and_nothing_is_written(arguments, message, place):
 def test_a_damaged_file_is_set_aside_and_the_reference_serves(damage, place):
     place.parent.mkdir()
     place.write_bytes(damage if isinstance(damage, bytes) else damage.encode())
-    with pytest.warns(UserWarning, match="is damaged.*set aside as ledger.damaged.json"):
+    with pytest.warns(UserWarning, match="is damaged.*set aside as ledger.damaged.json") as told:
         assert not ledger.read(NAME).own
+    assert [warning.filename for warning in told] == [__file__]  # where it was read, not inside the ledger
     aside = place.with_name("ledger.damaged.json")
     assert not place.exists()
     assert aside.exists()

@@ -1,28 +1,45 @@
 """The measurements of a machine: a known time, and sizes that must not matter."""
 
-import time
-
+import numpy as np
 import pytest
 import torch
 
 from advantage import machine
 
 
-def test_a_known_time_is_measured():
-    """Reference: time.sleep, which never sleeps less than it is told."""
-    assert 0.02 <= machine.best_seconds(lambda: time.sleep(0.02), budget=0.1) < 0.1
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that only the test moves: its first entry is the time in seconds."""
+    now = [0.0]
+    monkeypatch.setattr(machine.time, "perf_counter", lambda: now[0])
+    return now
 
 
-def test_the_first_call_does_not_count():
-    """Reference: a function whose first call is the fastest."""
+def takes(clock, seconds):
+    """A function whose call number i takes seconds[i], the last of them from then on."""
     calls = []
 
     def function():
-        calls.append(1)
-        time.sleep(0.0 if len(calls) == 1 else 0.01)
+        clock[0] += seconds[min(len(calls), len(seconds) - 1)]
+        calls.append(clock[0])
 
-    assert machine.best_seconds(function, budget=0.03) >= 0.01
-    assert len(calls) >= 4
+    return function, calls
+
+
+@pytest.mark.parametrize(
+    ("seconds", "budget", "best", "number"),
+    [
+        ([0.02], 0.1, 0.02, 5),  # as many calls as the budget holds
+        ([0.02], 0.001, 0.02, 4),  # four at least
+        ([0.0, 0.01], 0.03, 0.01, 4),  # the first call does not count, though it is the fastest
+        ([0.5, 0.3, 0.1, 0.2], 0.6, 0.1, 4),  # the best of the others does
+    ],
+)
+def test_the_best_time_is_measured(clock, seconds, budget, best, number):
+    """Reference: the times that the function is made to take."""
+    function, calls = takes(clock, seconds)
+    np.testing.assert_allclose(machine.best_seconds(function, budget=budget), best, rtol=1e-9, atol=1e-12)
+    np.testing.assert_equal(len(calls), number)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

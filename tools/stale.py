@@ -1,7 +1,8 @@
 """What a notebook depends on, and the hash that says whether it must be executed again.
 
 The hash is of the notebook's code cells and of every file of `advantage` that they use: modules imported directly or
-not, and the data files that those modules name. A data file that no module names counts for every notebook. Comments,
+not, and the data files that those modules name. Of the register of data files, only the functions that are named
+count: a new one is no news to other chapters. A data file that no module names counts for every notebook. Comments,
 docstrings, blank lines and line ends do not count, unless a notebook shows source code or documentation.
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
+REGISTER = "advantage/records.py"
 SHOWS_SOURCE = re.compile(r"\binspect\b|\bgetsource|__doc__|\bhelp\(|\?\s*$", re.MULTILINE)
 ADDRESS = re.compile(r'(%pip install --quiet "advantage\S* @ git\+)[^"]*')
 
@@ -111,11 +113,28 @@ def modules(texts: list[str], *roots: Path) -> set[Path]:
     return found
 
 
+def named_functions(register: str, texts: list[str]) -> str:
+    """Python text without the public functions that no other text names."""
+    lines, words = register.split("\n"), set(re.findall(r"\w+", "\n".join(texts)))
+    for node in reversed(ast.parse(register).body):
+        if isinstance(node, ast.FunctionDef) and node.name not in words and not node.name.startswith("_"):
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join(lines)
+
+
+def module_texts(cells: list[str], source: Path) -> dict[Path, str]:
+    """Module → what counts of it, of all modules that code cells lead to: of the register, what is named elsewhere."""
+    sources = [python_source(cell) for cell in cells]
+    found = {file: file.read_text(encoding="utf-8") for file in sorted(modules(sources, source))}
+    if text := found.pop(source / REGISTER, None):
+        found[source / REGISTER] = named_functions(text, [*sources, *found.values()])
+    return found
+
+
 def dependencies(cells: list[str], source: Path = SOURCE) -> list[Path]:
     """Files of the package that code cells depend on: modules by static imports, and the data files that they name."""
-    texts = [python_source(cell) for cell in cells]
-    found = modules(texts, source)
-    texts += [file.read_text(encoding="utf-8") for file in found]
+    found = module_texts(cells, source)
+    texts = [*map(python_source, cells), *found.values()]
     package_texts = [file.read_text(encoding="utf-8") for file in source.glob("advantage/**/*.py")]
     data = [
         file
@@ -123,7 +142,7 @@ def dependencies(cells: list[str], source: Path = SOURCE) -> list[Path]:
         if file.is_file() and file.suffix not in {".py", ".pyc"} and file.name not in {"py.typed", ".DS_Store"}
         if any(file.name in text for text in texts) or not any(file.name in text for text in package_texts)
     ]
-    return sorted(found | set(data))
+    return sorted({*found, *data})
 
 
 def code_sha256(cells: list[str], source: Path = SOURCE) -> str:
@@ -131,8 +150,9 @@ def code_sha256(cells: list[str], source: Path = SOURCE) -> str:
     shown = any(SHOWS_SOURCE.search(cell) for cell in cells)
     texts = [bare(python_source(ADDRESS.sub(r"\1", cell))) for cell in cells]
     digest = hashlib.sha256(json.dumps(texts).encode())
+    counts = module_texts(cells, source)
     for file in dependencies(cells, source):
-        data = file.read_bytes().replace(b"\r\n", b"\n")
+        data = (counts[file].encode() if file in counts else file.read_bytes()).replace(b"\r\n", b"\n")
         if file.suffix == ".py" and not shown and b"__doc__" not in data:
             data = bare(data.decode()).encode()
         digest.update(f"\0{file.relative_to(source).as_posix()}\0".encode())

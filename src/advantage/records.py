@@ -52,6 +52,16 @@ def compile_times() -> dict[str, Any]:
     return _read("compile_times.json")
 
 
+def samples() -> dict[str, Any]:
+    """`temperatures`, `rules`, `penalties`: setting → parse rate, surprise and variety by beginning, lengths of copies.
+
+    `loops` holds the variety within single texts, `beams` what a search finds, `answers` the tokens drawn and kept for
+    answers of each length.
+    Written by `benchmarks/samples.py`.
+    """
+    return _read("samples.json")
+
+
 def gan_failures() -> dict[str, Any]:
     """`cells`: small GANs of one recipe at one rate, how many samples lie on each hump and how far from the data.
 

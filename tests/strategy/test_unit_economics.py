@@ -190,6 +190,14 @@ def test_a_mixture_reads_more_than_its_active_weights(batch, experts):
     assert np.mean(drawn) == pytest.approx(ue.experts_touched(256, 8, batch), rel=0.02)
 
 
+def test_no_more_is_active_than_there_is():
+    """Reference: a part is no more than the whole, of the weights as of the experts."""
+    with pytest.raises(ValueError, match=r"^active_parameters / parameters: 1\.5; must be a share"):
+        ue.weights_read(2e9, 3e9, experts=8, active=2, batch=3)
+    with pytest.raises(ValueError, match=r"^active / experts: 1\.5; must be a share"):
+        ue.weights_read(3e9, 2e9, experts=2, active=3, batch=3)
+
+
 @given(st.floats(1e9, 1e12), st.floats(0.01, 1), st.integers(2, 512), st.floats(0.01, 1), st.floats(1, 1e4))
 def test_what_is_read_lies_between_active_and_all(parameters, part, experts, share, batch):
     """Reference: one text reads the active weights, very many read all, a dense model always reads all."""
@@ -276,7 +284,7 @@ def test_the_price_of_a_mix():
     """Reference: by hand; 294 tokens in for each one out, 96 % of them cached."""
     tokens = {"input": 0.04 * 294, "cached": 0.96 * 294, "output": 1}
     prices = {"input": 5.0, "cached": 0.5, "output": 25.0}
-    assert ue.mix_price(tokens, prices) == pytest.approx((58.8 + 141.12 + 25) / 295)
+    assert ue.mix_price(tokens, prices) == pytest.approx((58.8 + 141.12 + 25) / 295, rel=1e-12)
     with pytest.raises(ValueError, match="tokens: 0"):
         ue.mix_price({"a": 0}, {"a": 1})
     with pytest.raises(ValueError, match="prices: for"):

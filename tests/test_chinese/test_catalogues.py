@@ -1,5 +1,6 @@
 """The catalogues: kept, marked, never deleted. The reference is what each test writes into them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -111,7 +112,7 @@ def test_write__interrupted(tmp_path, monkeypatch):
     """What is interrupted leaves nothing half-written."""
     file = tmp_path / "x.po"
     catalogues.write(file, "old")
-    monkeypatch.setattr(catalogues.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         catalogues.write(file, "new")
     assert file.read_text() == "old"

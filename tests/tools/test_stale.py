@@ -183,3 +183,20 @@ def test_magics_by_ipython(cell, plain):
     """IPython's own transformer: every form it knows becomes Python, and Python that looks like one stays."""
     assert plain in stale.python_source(cell)
     ast.parse(stale.python_source(cell))
+
+
+def test_a_new_data_file_is_no_news_to_other_chapters(source):
+    """Of the register of data files counts what the notebook or a module that it uses names."""
+    register, data = source / stale.REGISTER, source / "advantage" / "data"
+    register.write_text("def runs():\n    return _read('runs.json')\n\n\ndef _read(name):\n    return name\n")
+    cells = ["from advantage import records\nrecords.runs()"]
+    (data / "runs.json").write_text("{}")
+    before = stale.code_sha256(cells, source)
+    assert "data/runs.json" in names(source, *cells)
+    (data / "others.json").write_text("{}")
+    register.write_text("def others():\n    return _read('others.json')\n\n\n" + register.read_text())
+    assert stale.code_sha256(cells, source) == before
+    assert "data/others.json" not in names(source, *cells)
+    assert "data/others.json" in names(source, cells[0] + "\nrecords.others()")
+    register.write_text(register.read_text().replace("return _read('runs.json')", "return _read('runs.json') or 1"))
+    assert stale.code_sha256(cells, source) != before

@@ -8,7 +8,4 @@ UNFINISHED: dict[str, set[str]] = {
     "notebooks/start/your-machine": {"excluded", "glossed"},
     "notebooks/strategy/unit-economics": {"excluded", "glossed", "terms"},
     "notebooks/textgen/corpus": {"excluded", "figures", "glossed", "misread"},
-    "notebooks/textgen/gpt": {"excluded", "figures", "glossed", "misread", "reductions"},
-    "notebooks/textgen/lstm": {"figures", "glossed"},
-    "notebooks/textgen/sampling": {"excluded", "figures", "glossed", "terms"},
 }

@@ -30,7 +30,12 @@ class RunTimes(SphinxDirective):
         word = speaker(self.config.language)
         heads = [word("Chapter"), word("One CPU thread"), word("Memory"), word("GPU"), word("Last run")]
         rows = []
-        for docname in sorted(self.env.found_docs):
+        chapters = [
+            Path(file).with_suffix("").as_posix()
+            for tree in self.config.external_site_map.root.subtrees
+            for file in tree.files()
+        ]
+        for docname in chapters:  # in the book's order
             path = source / f"{docname}.ipynb"
             if not path.exists():
                 continue

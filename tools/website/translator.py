@@ -16,6 +16,7 @@ from website.words import speaker
 
 PIXELS_PER_INCH = 110  # of a figure on the page; one of 6.4 inches then fills the column
 LONG = 24  # characters; the column of an entry above that keeps a width that can be read on a phone
+SHORT = 9  # characters; an entry up to that stays on one line, where Chinese would break after any character
 
 PLAIN = {"n", "nn", "p", "o", "w", "bp", "vm"}  # Pygments' short names
 
@@ -64,8 +65,8 @@ class Translator(HTML5Translator):
         self.body.append("</div>\n")
 
     def visit_entry(self, node: nodes.entry) -> None:
-        if len(node.astext()) > LONG:
-            node["classes"].append("long")
+        length = len(node.astext())
+        node["classes"] += ["long"] * (length > LONG) + ["short"] * (0 < length <= SHORT)
         super().visit_entry(node)
 
     def visit_image(self, node: nodes.image) -> None:
