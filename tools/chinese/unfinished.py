@@ -7,5 +7,4 @@ A test fails for a page that breaks another rule, and for a rule in this list th
 UNFINISHED: dict[str, set[str]] = {
     "notebooks/start/your-machine": {"excluded", "glossed"},
     "notebooks/strategy/unit-economics": {"excluded", "glossed", "terms"},
-    "notebooks/textgen/corpus": {"excluded", "figures", "glossed", "misread"},
 }
