@@ -185,6 +185,8 @@ def test_arrays_are_taken_entry_by_entry():
         (lambda: ts.hotelling_profit(1, 1, "a", 0), "alpha1: 'a'"),
         (lambda: ts.monopoly_prices(1, 1, -1, -1), r"alpha1 \+ alpha2: 2.0"),
         (lambda: ts.monopoly_prices(0.1, 0.1, 1, -1), "f1, f2"),
+        (lambda: ts.monopoly_prices(0.5, 0.5, -2, 1), "f1, f2"),  # n1 = 1 and n2 = 0: nobody is there to sell to
+        (lambda: ts.monopoly_prices(0.5, 0.5, 1, -2), "f1, f2"),
         (lambda: ts.bottleneck_prices(0.1, 1, 1, 0, 0), "t1: 0.1; must be above"),
         (lambda: ts.bottleneck_prices(5, 1, 1, 0, 1), "f2: 1.0; must be below"),
         (lambda: ts.bottleneck_prices(5, -1, 1, 0, 1), "alpha1: -1"),
