@@ -19,9 +19,7 @@ PAIRS = pairs.find([])
 PAGES = sorted([*(ROOT / "book").glob("*.md"), *ROOT.glob("*.md")])
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 CLOCKED = {  # asserts that still rest on a clock; the list only shrinks
-    "notebooks/start/your-machine",
     "notebooks/textgen/sampling",
-    "notebooks/textgen/training-well",  # its asserts are on recorded seconds
 }
 chapter_of = cache(Chapter)
 
