@@ -19,7 +19,6 @@ PAIRS = pairs.find([])
 PAGES = sorted([*(ROOT / "book").glob("*.md"), *ROOT.glob("*.md")])
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 CLOCKED = {  # asserts that still rest on a clock; the list only shrinks
-    "notebooks/start/your-machine",
     "notebooks/textgen/sampling",
 }
 chapter_of = cache(Chapter)

@@ -72,9 +72,9 @@ def peak_of_tree(pid: int, stop: threading.Event) -> list[float]:
     peak = [0.0]
 
     def sample() -> None:
-        process = psutil.Process(pid)
-        while not stop.wait(0.1):
-            total = 0
+        process, stopped = psutil.Process(pid), False
+        while not stopped:
+            stopped, total = stop.wait(0.1), 0  # once more at the end: a busy machine may have let none come before
             try:
                 family = [process, *process.children(recursive=True)]
             except psutil.NoSuchProcess:
@@ -115,7 +115,12 @@ def execute(sources: list[str], timeout: int = 1200) -> tuple[list[list[Notebook
     cells = [nbformat.v4.new_code_cell(source) for source in [*sources, PROBE]]
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    options = {"coalesce_streams": True, "record_timing": False, "extra_arguments": ["--log-level=ERROR"]}
+    options = {
+        "coalesce_streams": True,
+        "record_timing": False,
+        "startup_timeout": 600,
+        "extra_arguments": ["--log-level=ERROR"],
+    }
     client = NotebookClient(notebook, timeout=timeout, **options)
     stop = threading.Event()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:

@@ -65,7 +65,7 @@ def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(60_000)
         page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(f"console: {m.text}"))
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on(
@@ -105,11 +105,11 @@ SHOW_ALL = """async () => {
   for (const fold of document.querySelectorAll("article details")) fold.open = true;
   for (const image of document.images) image.loading = "eager";
   const shown = [...document.images].map((image) => image.decode().catch(() => {}));
-  await Promise.race([Promise.all([...shown, document.fonts.ready]), wait(10_000)]);
+  await Promise.race([Promise.all([...shown, document.fonts.ready]), wait(60_000)]);
   for (const box of document.querySelectorAll("pre, .table-scroll, .equation, .text_html")) {
     if (box.scrollWidth <= box.clientWidth + 1) continue;
     box.scrollIntoView({ behavior: "instant", block: "center" }); // near: it is made reachable by keyboard
-    for (let frame = 0; frame < 100 && box.tabIndex !== 0; frame++) {
+    for (let frame = 0; frame < 1000 && box.tabIndex !== 0; frame++) {
       await Promise.race([new Promise(requestAnimationFrame), wait(50)]);
     }
   }

@@ -6,7 +6,7 @@ other's check; reader tests hold the other two combinations on examples.
 
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_page(path, open_page, check_page):

@@ -1,5 +1,6 @@
 """Cost and price of a token, against published numbers, closed forms and arrays."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,9 @@ def test_the_published_serving_day():
     assert ue.gross_margin(562_027, cost) == pytest.approx(0.845, abs=5e-4)
 
 
-@pytest.mark.parametrize(("name", "batch"), [("A100 80GB SXM", 153), ("H100 SXM", 295), ("H200 SXM", 206)])
+@pytest.mark.parametrize(
+    ("name", "batch"), [("A100 80GB SXM", 153), ("H100 SXM", 295), ("H200 SXM", 206), ("B200 SXM", 281)]
+)
 def test_published_crossovers(name, batch):
     """Reference: the ridge points in bf16 that are quoted for these chips, FLOP per byte."""
     chip = CHIPS[name]
@@ -310,3 +313,30 @@ def test_bad_input_is_named(call, name):
     """Reference: the docstrings."""
     with pytest.raises(ValueError, match=f"^{name}"):
         call()
+
+
+def test_frozen_prices_are_those_of_the_package():
+    """Reference: genai-prices, in the version that requirements.lock names; other versions hold other prices."""
+    path = Path(__file__).parents[2] / "benchmarks" / "prices.py"
+    tables = runpy.run_path(str(path))["frozen"]()
+    assert tables == {name: records.prices()[name] for name in tables}
+
+
+def test_the_published_day_under_other_lists():
+    """Reference: by hand, 87,072 against 342, 266 and 168 billion tokens at each list's prices."""
+    tokens = {"input_cached": 342e9, "input": 266e9, "output": 168e9}
+    margins = [
+        ue.gross_margin(ue.revenue(tokens, {name: row[name] for name in tokens}), 87_072)
+        for row in records.prices()["day_lists"]["rows"]
+    ]
+    expected = [0.845, 0.690, 0.809, 0.437, -0.022, 0.669, 0.493, 0.386, 0.693]
+    assert margins == pytest.approx(expected, abs=5e-4)
+
+
+def test_twenty_offers_of_one_model():
+    """Reference: counted and ordered by hand."""
+    offers = records.prices()["offers_8b"]["rows"]
+    output = sorted(row["output"] for row in offers)
+    assert len(offers) == 20
+    assert (output[9] + output[10]) / 2 == pytest.approx(0.105)
+    assert (output[0], output[-1]) == (0.05, 0.827)

@@ -118,6 +118,7 @@ def test_by_hand():
     assert row(min_p=1) == [1, 0, 0, 0]
     seen = torch.tensor([[True, False, False, False]])
     assert row(repetition_penalty=2.0, seen=seen) == [round(x, 6) for x in (1 / 3, 1 / 3, 1 / 6, 1 / 6)]
+    assert row(seen=seen) == row(repetition_penalty=2.0) == row()  # one without the other changes nothing
 
 
 def test_draws_follow_the_distribution():

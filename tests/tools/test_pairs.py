@@ -205,10 +205,9 @@ def test_interrupted(example):
         kernels = [child for child in family.children(recursive=True) if "ipykernel" in " ".join(child.cmdline())]
     assert kernels
     process.send_signal(signal.SIGTERM)
-    assert "interrupted" in process.communicate(timeout=60)[0]
+    assert "interrupted" in process.communicate()[0]
     assert process.returncode == 130
-    _, alive = psutil.wait_procs(kernels, timeout=20)
-    assert not alive
+    psutil.wait_procs(kernels)
     assert sorted((file.name, file.read_bytes()) for file in example.md.parent.iterdir()) == before
 
 

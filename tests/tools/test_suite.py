@@ -25,7 +25,7 @@ def ran(tmp_path, monkeypatch):
             "ruff format": "ruff format",
             "mypy": "mypy",
             "--nbval": "nbval",
-            "website": "website",
+            "tools/website": "website",
         }
         names |= {"test_site": "pages"} if "--ignore" not in words else {}
         name = next((name for part, name in names.items() if part in words), "tests")

@@ -28,7 +28,7 @@ class RunTimes(SphinxDirective):
         if gpu_file.exists():  # Sphinx reads a page that depends on a missing file every time
             self.env.note_dependency(str(gpu_file))
         word = speaker(self.config.language)
-        heads = [word("Chapter"), word("One CPU thread"), word("Memory"), word("GPU"), word("Last run")]
+        heads = [word("Chapter"), word("CPU time"), word("Memory"), word("GPU"), word("Last run")]
         rows = []
         chapters = [
             Path(file).with_suffix("").as_posix()

@@ -16,7 +16,7 @@ from website.words import speaker
 
 PIXELS_PER_INCH = 110  # of a figure on the page; one of 6.4 inches then fills the column
 LONG = 24  # characters; the column of an entry above that keeps a width that can be read on a phone
-SHORT = 9  # characters; an entry up to that stays on one line, where Chinese would break after any character
+SHORT = 10  # characters; an entry up to that, such as a date, stays on one line: Chinese breaks after any character
 
 PLAIN = {"n", "nn", "p", "o", "w", "bp", "vm"}  # Pygments' short names
 
