@@ -44,6 +44,14 @@ def architecture_runs() -> dict[str, Any]:
     return _read("architecture_runs.json")
 
 
+def race_runs() -> dict[str, Any]:
+    """`runs`: the published recipe at several rates, and the package's two sizes; steps, seed and loss of each.
+
+    Written by `benchmarks/race.py`.
+    """
+    return _read("race_runs.json")
+
+
 def compile_times() -> dict[str, Any]:
     """`sizes`: seconds to compile, milliseconds of a step before and after, and the steps that earn it back.
 

@@ -162,6 +162,9 @@ def test_a_search_that_was_stopped_goes_on(bench, tmp_path):
     assert lines == [{"seed": 0}, {"seed": 1}]
 
 
+RACE_SHARES = (("short", 1 / 8), ("long", 1))
+
+
 @pytest.mark.parametrize("name", ["recipe_runs", "architecture_runs"])
 def test_a_record_says_where_it_comes_from_and_keeps_the_judges_apart(name):
     """CONTRIBUTING: machine, torch, date; no seed that chose a rate judges it."""
@@ -174,6 +177,24 @@ def test_a_record_says_where_it_comes_from_and_keeps_the_judges_apart(name):
                 assert min(matrices, tables, amount) > 0
                 assert 1 < loss < (math.inf if "search" in study else 5)  # a rate that is too high may end anywhere
                 assert (seed >= 100) == ("search" in study or study == "landscape"), study
+
+
+def test_the_record_of_the_race_is_whole():
+    """benchmarks/race.py: one rate searched on a seed that races nowhere; three seeds for each runner; equal costs."""
+    record = records.race_runs()
+    assert {"what", "machine", "torch", "python", "threads", "date", "processor_minutes", "step_ms"} <= set(record)
+    tried = {run["rate"]: run for run in record["runs"] if run["name"] == "reference" and run["steps"] == 500}
+    assert len(tried) >= 5
+    assert {run["seed"] for run in tried.values()} == {100}
+    best = min(tried, key=lambda rate: tried[rate]["loss"])
+    full = [run for run in record["runs"] if run["steps"] == 2000 and run.get("rate") == best]
+    assert min(tried) < best < max(tried)
+    for share, runs in ((1, full), *((s, [r for r in record["runs"] if r["name"] == n]) for n, s in RACE_SHARES)):
+        assert sorted(run["seed"] for run in runs) == [0, 1, 2]
+        assert all(1 < run["loss"] < math.log(65) for run in runs)
+        steps, name = runs[0]["steps"], runs[0]["name"]
+        cost = steps * record["step_ms"][name] / (2000 * record["step_ms"]["reference"])
+        assert cost == pytest.approx(share, rel=0.01)
 
 
 def test_a_recorded_recipe_repeats():
