@@ -10,7 +10,7 @@ from IPython.display import Markdown
 
 import advantage
 from chinese import catalogues, edition, figures, messages
-from markdown import slugs, titles
+from markdown import slugs, text_of, titles
 
 
 def marked(text: str) -> str:
@@ -145,14 +145,7 @@ def test_chinese_notebooks__code_is_the_english_code(chinese):
 
 def test_chinese_links_to_headings(chinese):
     """Each relative link with an anchor leads to a heading that is there."""
-
-    def page(path: Path) -> str:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".md":
-            return text
-        return "\n\n".join("".join(c["source"]) for c in json.loads(text)["cells"] if c["cell_type"] == "markdown")
-
     for path in [*chinese.rglob("*.md"), *chinese.rglob("*.ipynb")]:
-        for target, anchor in re.findall(r"\]\(([^():\s#]*)#([^()\s]+)\)", page(path)):
+        for target, anchor in re.findall(r"\]\(([^():\s#]*)#([^()\s]+)\)", text_of(path)):
             other = (path.parent / target).resolve() if target else path
-            assert anchor in slugs(titles(page(other))), f"{path.relative_to(chinese)}: {target}#{anchor}"
+            assert anchor in slugs(titles(text_of(other))), f"{path.relative_to(chinese)}: {target}#{anchor}"

@@ -14,7 +14,7 @@ Where a rule is wrong about a message, the catalogue says so in a translator's c
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from chinese import glossary, numerals
 from chinese.text import CJK, MATHS, plain
@@ -35,11 +35,12 @@ def _tokens(text: str, *kinds: str) -> list[str]:
     return [token.content for token in PARSER.parseInline(text)[0].children if token.type in kinds]
 
 
+def _said(kind: str, missing: Iterable[str], added: Iterable[str]) -> list[str]:
+    return [f"{kind} {what}: {', '.join(those)}" for what, those in (("missing", missing), ("added", added)) if those]
+
+
 def _differences(kind: str, old: Counter, new: Counter) -> list[str]:
-    missing, added = old - new, new - old
-    return ([f"{kind} missing: {', '.join(missing)}"] if missing else []) + (
-        [f"{kind} added: {', '.join(added)}"] if added else []
-    )
+    return _said(kind, old - new, new - old)
 
 
 # --- the same in both languages ------------------------------------------------------------------------------------
@@ -77,20 +78,14 @@ def places(english: str, chinese: str) -> list[str]:
     """Each place for a value, as in "Last run: %s", is there, in the same order."""
     pattern = r"%(?:\.\d)?[sdf]"
     old, new = re.findall(pattern, english), re.findall(pattern, chinese)
-    return (
-        []
-        if old == new
-        else [f"places for values: {' '.join(new) or 'none'}; the English has {' '.join(old) or 'none'}"]
-    )
+    said = f"places for values: {' '.join(new) or 'none'}; the English has {' '.join(old) or 'none'}"
+    return [] if old == new else [said]
 
 
 @rule
 def numbers(english: str, chinese: str) -> list[str]:
     """Each number is there, with the same value; what is added is a number that the English writes as a word."""
-    missing, added = numerals.differences(english, chinese)
-    return ([f"number missing: {', '.join(missing)}"] if missing else []) + (
-        [f"number added: {', '.join(added)}"] if added else []
-    )
+    return _said("number", *numerals.differences(english, chinese))
 
 
 @rule
