@@ -2,6 +2,7 @@
 
 import ast
 import errno
+import hashlib
 import os
 import sys
 
@@ -88,8 +89,8 @@ def test_line_ends_and_byte_order_mark_are_cleaned(tmp_path_factory, text, bom):
 def test_chunks_cut_no_character_and_no_line_end(tmp_path, monkeypatch, chunk):
     """Reference: the text that was written, whatever number of bytes is read at a time."""
     monkeypatch.setattr(corpus, "_CHUNK", chunk)
-    write(tmp_path, f="\ufeffa\r\nb\rc\n\r\né中😀\r".encode())
-    assert corpus.documents(tmp_path / "f") == [("f", "a\nb\nc\n\né中😀\n")]
+    write(tmp_path, f="\ufeffa\r\nb\rc\n\r\né中\ufeff😀\r".encode())  # the first mark is one of order, the second text
+    assert corpus.documents(tmp_path / "f") == [("f", "a\nb\nc\n\né中\ufeff😀\n")]
 
 
 # Refusing
@@ -234,6 +235,23 @@ def test_what_cannot_be_split_is_refused(documents, fraction, message):
     """Reference: the messages promised in the docstring."""
     with pytest.raises(ValueError, match=message):
         corpus.split(documents, fraction)
+
+
+def test_who_is_held_back():
+    """Reference: the names' SHA-256 as numbers from 0 to 1, and the definition: nobody is held back in full."""
+    names = [f"name {i}" for i in range(200)]
+    place = {name: int(hashlib.sha256(name.encode()).hexdigest()[:16], 16) / 2**64 for name in names}
+    assert corpus.held_back(names, 0.5) == {name for name in names if place[name] < 0.5}
+    assert corpus.held_back(names, 1 - 1e-12) == set(names) - {max(names, key=place.get)}
+    assert corpus.held_back(names, 1e-12) == {min(names, key=place.get)}
+
+
+def test_half_of_the_lines_is_no_copy():
+    """Reference: "more than `most`" of forty lines, one after the other."""
+    first, own = lines("first"), lines("second").splitlines(keepends=True)
+    for common, kept in ((19, 2), (20, 2), (21, 1)):
+        other = "".join([*first.splitlines(keepends=True)[:common], *own[common:]])
+        assert len(corpus.deduplicate([("a", first), ("b", other)])) == kept
 
 
 POEM = "the {} is old\nthe sea is cold\nand no one told\nthe bell that tolled\nwhat winds unfold\n"
