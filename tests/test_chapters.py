@@ -18,9 +18,6 @@ from rules.prose import american
 PAIRS = pairs.find([])
 PAGES = sorted([*(ROOT / "book").glob("*.md"), *ROOT.glob("*.md")])
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-CLOCKED = {  # asserts that still rest on a clock; the list only shrinks
-    "notebooks/textgen/sampling",
-}
 chapter_of = cache(Chapter)
 
 
@@ -29,10 +26,7 @@ chapter_of = cache(Chapter)
 def test_rule(md, rule):
     """One rule, one chapter, with file and line: tools/rules has what each says, tools/contract.py prints them all."""
     found = [f"{pairs.name(md)}.md:{line}: {said}" for line, said in contract.faults(chapter_of(md), rule)]
-    if rule == "no_clocks" and pairs.name(md) in CLOCKED:
-        assert found, f"{pairs.name(md)} keeps the rule: take it off the list CLOCKED"
-    else:
-        assert not found, "\n".join([RULES[rule].__doc__, *found])
+    assert not found, "\n".join([RULES[rule].__doc__, *found])
 
 
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: file.relative_to(ROOT).as_posix())
@@ -40,10 +34,7 @@ def test_no_test_rests_on_a_clock(file):
     """A test that asserts a time, or what a time decides, fails on a busy machine."""
     name = file.relative_to(ROOT).as_posix()
     found = [f"{name}:{line}: {said}" for line, said in on_a_clock(file.read_text(encoding="utf-8"))]
-    if name in CLOCKED:
-        assert found, f"{name} keeps the rule: take it off the list CLOCKED"
-    else:
-        assert not found, "\n".join(found)
+    assert not found, "\n".join(found)
 
 
 def test_there_are_chapters():

@@ -478,6 +478,7 @@ def test_file_and_line_in_every_fault(example):
         "if (took := perf_counter() - start) and True:\n    pass\nassert took < 3",
         "try:\n    took = perf_counter()\nfinally:\n    pass\nassert took < 3",
         "a, b = perf_counter(), 2\nwith x:\n    assert a < 1",
+        "a, b = perf_counter(), 2\na, b = b, a\nassert b < 1",
     ],
 )
 def test_no_clocks__flows_into_an_assert(example, source):
@@ -491,6 +492,7 @@ def test_no_clocks__flows_into_an_assert(example, source):
     "source",
     [
         "start = perf_counter()\nprint(perf_counter() - start)\nassert loss < 2",
+        "a, b = perf_counter(), 2\nassert b == 2",
         "x = perf_counter()\nprint(x)\nx = 5\nassert x == 5",
         "run = train(model, budget_tokens=5000, budget_seconds=None)\nassert run.loss < 2",
         "x = ledger.reference('textgen.gpt.tokens_per_second').value\nassert x > 1000",

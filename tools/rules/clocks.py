@@ -74,7 +74,15 @@ def note(node: ast.AST, names: set[str], clocks: set[str]) -> None:
     """Bring `names` up to date with one assignment, loop variable or growing list."""
     if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr) and node.value is not None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        if is_dirty(node.value, names, clocks):
+        sides = [targets[0], node.value]
+        if all(isinstance(side, ast.Tuple) for side in sides) and len(sides[0].elts) == len(sides[1].elts):
+            before = set(names)  # a, b = x, y: each has its own, of what was there before
+            for target, value in zip(sides[0].elts, sides[1].elts):
+                part = set(before)
+                note(ast.Assign([target], value), part, clocks)
+                names |= part - before
+                names -= before - part
+        elif is_dirty(node.value, names, clocks):
             names |= targeted(targets)
         elif not isinstance(node, ast.AugAssign):
             names -= {
