@@ -44,19 +44,20 @@
   }
 
   // What scrolls sideways can be reached by keyboard. Looked at when it comes near: measuring it all at once takes time.
-  const near = new IntersectionObserver((entries) => {
-    for (const { target: box, isIntersecting } of entries) {
-      if (!isIntersecting) continue;
-      if (box.scrollWidth > box.clientWidth + 1) {
-        box.tabIndex = 0;
-        box.setAttribute("role", "group");
-        box.setAttribute("aria-label", words.scrolls);
-      } else if (box.tabIndex === 0) {
-        for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
-      }
+  const reach = (box) => {
+    if (box.scrollWidth > box.clientWidth + 1) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "group");
+      box.setAttribute("aria-label", words.scrolls);
+    } else if (box.tabIndex === 0) {
+      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
     }
+  };
+  const near = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) if (isIntersecting) reach(target);
   }, { rootMargin: "50%" });
   for (const box of $$("pre, .table-scroll, .equation, .text_html")) near.observe(box);
+  for (const box of $$(".table-scroll")) reach(box); // few on a page, so at once
 
   // "On this page" follows the reader.
   const links = new Map([...$$(".sections a")].map((link) => [link.hash.slice(1), link]));

@@ -193,12 +193,12 @@ def test_missing_page_at_any_depth(open_page, address, browser):
     page = browser.new_page()
     for path, home, language, heading in (
         ("nothing.html", "", "en", "This page does not exist"),
-        ("zh/notebooks/models/nothing/at/all.html", "zh/", "zh-CN", "这个页面不存在"),
+        ("zh/notebooks/models/nothing/at/all.html", "zh/", "zh-CN", "你访问的页面不存在"),
     ):
         assert page.goto(address + path).status == 404
         assert page.locator("html").get_attribute("lang") == language
         assert page.locator("h1").all_inner_texts() == [heading]
-        assert page.title().startswith("页面未找到 · 从" if home else "Page not found · From")
+        assert page.title().startswith("页面不存在 · 从" if home else "Page not found · From")
         assert page.evaluate("getComputedStyle(document.body).fontFamily") != "serif", "it carries its own style"
         assert [link.get_attribute("href") for link in page.locator("a").all()] == [address + home]
     page.close()
