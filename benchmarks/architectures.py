@@ -8,7 +8,7 @@ the blocks, or the LSTM's recurrent and input matrices, gate by gate; AdamW take
 Rates are searched with seed 100 on half of the held-out files (`compass` in runs.py, by factors of 2) and judged with
 seeds 0 to 2 on the other half. Then budgets from 50,000 characters on with the same rates: the last doublings are there
 to be forecast.
-Costs are processor seconds of a step, measured once, models in turn. One thread; about 25 minutes of processor time.
+Costs are processor seconds of a step, measured once, models in turn. One thread; 14 processor minutes when recorded.
 """
 
 import argparse
