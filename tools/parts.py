@@ -22,7 +22,14 @@ PARTS = {  # in the book's order; `total` adds up to 15 minutes, for 32 chapters
 SECONDS = {  # chapters that train long enough to need more than their part's limit
     f"textgen/{name}": 120 for name in ("corpus", "lstm", "gpt", "training-well", "sampling")
 }
-EXTRAS = {"models/attention": "[textgen]"}  # a chapter that needs more than its part: it reads Inkwell's model
+EXTRAS = {  # chapters that need more than their part
+    "models/attention": "[textgen]",  # Inkwell's model
+    "strategy/advantage": "[strategy]",
+    "strategy/two-sided": "[strategy]",
+    "strategy/business-model": "[strategy,customers]",
+    "strategy/build-buy-tune": "[strategy]",
+    "strategy/go-to-market": "[strategy,demand]",
+}
 MEMORY_MB = 2000
 
 
