@@ -105,11 +105,10 @@ def _best_fee(more, gain, weights) -> float:
     order = np.argsort(-more, kind="stable")
     fees = more[order]
     profit = fees * np.cumsum(weights[order]) + np.cumsum((weights * gain)[order])
-    last = np.append(fees[1:] < fees[:-1], True)  # of those who may pay the same
-    profit = np.where(last & (fees >= 0), profit, -inf)
-    free = weights[more >= 0] @ gain[more >= 0]  # what the fee 0 earns
+    profit = np.where(fees >= 0, profit, -inf)
     best = int(np.argmax(profit))
-    return float(fees[best]) if profit[best] > free or not np.any(more >= 0) else 0.0
+    willing = more >= 0
+    return float(fees[best]) if profit[best] > weights[willing] @ gain[willing] else 0.0
 
 
 def best_price(customers: People, worth: float, prices, rival: float | None = None, fee: float | None = 0.0):
