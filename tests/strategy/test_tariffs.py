@@ -103,6 +103,7 @@ def test_dollars_or_cents(unit):
     other = tariffs.offer(tariffs.people(9.36 * unit, 0.59 * unit), 2.0, 12.0 * unit, 2.5)
     assert (other.fee, other.profit) == pytest.approx((one.fee * unit, one.profit * unit))
     assert other.joined == pytest.approx(one.joined)
+    assert tariffs.offer(KNOWN, np.full((401, 1), 2.0), 12.0, 2.5) == pytest.approx(one)
 
 
 @pytest.mark.parametrize(

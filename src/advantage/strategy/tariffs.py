@@ -45,12 +45,13 @@ def people(mean: float, median: float, between: float = 1.0, nodes: int = 401) -
     return People(np.exp(mu + who[:, None] + when[None, :]), weights, month_weights)
 
 
-def choose(need, worth: float, allowance: float, price: float) -> Use:
+def choose(need, worth, allowance: float, price: float) -> Use:
     """Use, variable payment and surplus before the fee of somebody with that need: min(X, max(C, X e^{−p/a})).
 
     Args:
         need: X, dollars at cost, any shape.
-        worth: a, what use that is free is worth on average, dollars for each dollar of cost.
+        worth: a, what use that is free is worth on average, dollars for each dollar of cost; a number, or one for each
+            customer that broadcasts with need.
         allowance: C, dollars at cost that the fee includes; infinite for a flat rate.
         price: p, dollars for each dollar of cost beyond; infinite where service ends there.
     """
@@ -111,7 +112,7 @@ def _best_fee(more, gain, weights) -> float:
     return float(fees[best]) if profit[best] > weights[willing] @ gain[willing] else 0.0
 
 
-def best_price(customers: People, worth: float, prices, rival: float | None = None, fee: float | None = 0.0):
+def best_price(customers: People, worth, prices, rival: float | None = None, fee: float | None = 0.0):
     """(price, `Offer`) that earns most among `prices` of a tariff without an allowance: by use, or with a fee if None.
 
     Raises:
