@@ -89,6 +89,8 @@ def test_the_best_fee(price, worth, allowance, rival, between):
     for fee in np.linspace(0, 3 * best.fee + 5, 200):
         other = tariffs.offer(crowd, worth, allowance, price, fee, rival)
         assert other.profit <= best.profit + 1e-9 or not other.joined
+    if price > 3:  # dearer by use than the rival, without an allowance: nobody comes
+        assert tariffs.offer(crowd, worth, 0.0, price, rival=3.0) == (0, 0, 0, 0)
     if rival is None and worth > 1:
         joint = crowd.weights[:, None] * crowd.month_weights[None, :]
         assert best.profit + best.surplus <= worth * exp(-1 / worth) * (joint * crowd.need).sum() + 1e-9
@@ -101,6 +103,7 @@ def test_dollars_or_cents(unit):
     other = tariffs.offer(tariffs.people(9.36 * unit, 0.59 * unit), 2.0, 12.0 * unit, 2.5)
     assert (other.fee, other.profit) == pytest.approx((one.fee * unit, one.profit * unit))
     assert other.joined == pytest.approx(one.joined)
+    assert tariffs.offer(KNOWN, np.full((401, 1), 2.0), 12.0, 2.5) == pytest.approx(one)
 
 
 @pytest.mark.parametrize(

@@ -45,12 +45,13 @@ def people(mean: float, median: float, between: float = 1.0, nodes: int = 401) -
     return People(np.exp(mu + who[:, None] + when[None, :]), weights, month_weights)
 
 
-def choose(need, worth: float, allowance: float, price: float) -> Use:
+def choose(need, worth, allowance: float, price: float) -> Use:
     """Use, variable payment and surplus before the fee of somebody with that need: min(X, max(C, X e^{−p/a})).
 
     Args:
         need: X, dollars at cost, any shape.
-        worth: a, what use that is free is worth on average, dollars for each dollar of cost.
+        worth: a, what use that is free is worth on average, dollars for each dollar of cost; a number, or one for each
+            customer that broadcasts with need.
         allowance: C, dollars at cost that the fee includes; infinite for a flat rate.
         price: p, dollars for each dollar of cost beyond; infinite where service ends there.
     """
@@ -105,14 +106,13 @@ def _best_fee(more, gain, weights) -> float:
     order = np.argsort(-more, kind="stable")
     fees = more[order]
     profit = fees * np.cumsum(weights[order]) + np.cumsum((weights * gain)[order])
-    last = np.append(fees[1:] < fees[:-1], True)  # of those who may pay the same
-    profit = np.where(last & (fees >= 0), profit, -inf)
-    free = weights[more >= 0] @ gain[more >= 0]  # what the fee 0 earns
+    profit = np.where(fees >= 0, profit, -inf)
     best = int(np.argmax(profit))
-    return float(fees[best]) if profit[best] > free or not np.any(more >= 0) else 0.0
+    willing = more >= 0
+    return float(fees[best]) if profit[best] > weights[willing] @ gain[willing] else 0.0
 
 
-def best_price(customers: People, worth: float, prices, rival: float | None = None, fee: float | None = 0.0):
+def best_price(customers: People, worth, prices, rival: float | None = None, fee: float | None = 0.0):
     """(price, `Offer`) that earns most among `prices` of a tariff without an allowance: by use, or with a fee if None.
 
     Raises:
