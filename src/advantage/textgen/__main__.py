@@ -99,10 +99,11 @@ def command_line() -> argparse.ArgumentParser:
     arguments.set_defaults(run=sweep)
     arguments.add_argument("--out", required=True, help="the JSON file of the runs, made if there is none")
     arguments.add_argument("--corpus", help="a UTF-8 file or a folder; the source of sympy unless given")
-    arguments.add_argument("--widths", type=int, nargs="+", help="widths of the models, multiples of 16 or 24")
+    arguments.add_argument("--widths", type=int, nargs="+", help="widths of the models, multiples of 16")
     arguments.add_argument("--tokens", type=int, nargs="+", help="amounts of text, in bytes")
-    arguments.add_argument("--larger", type=int, nargs=2, metavar=("WIDTH", "TOKENS"), help="the run to be forecast")
-    arguments.add_argument("--only", nargs="+", help="of: grid, larger, seeds, repeated, rates")
+    pair = ("WIDTH", "TOKENS")
+    arguments.add_argument("--larger", type=int, nargs=2, action="append", metavar=pair, help="a run to be forecast")
+    arguments.add_argument("--only", nargs="+", help="of: grid, seeds, rates, repeated, larger")
     return parser
 
 

@@ -24,13 +24,13 @@ from advantage.textgen.gpt import GPT
 from advantage.textgen.tokenizer import ByteTokenizer
 from advantage.textgen.training import Run, train
 
-WIDTHS = (16, 24, 32, 48, 64, 96, 128)
+WIDTHS = (16, 32, 48, 64, 80, 96, 128)
 TOKENS = (250_000, 500_000, 1_000_000, 2_000_000, 4_000_000)
-LARGER = (192, 8_000_000)  # held out: forecast from the others
+LARGER = ((192, 4_000_000), (192, 8_000_000))  # held out: forecast from the others
 LAYERS, HEAD = 2, 16  # blocks; width of an attention head
 RECIPE: dict[str, Any] = {"context": 64, "batch": 12}
 MUON_RATE, ADAM_RATE = 0.02, 0.24  # the first for every width; the second over √width
-STUDIES = ("grid", "larger", "seeds", "repeated", "rates")
+STUDIES = ("grid", "seeds", "rates", "repeated", "larger")
 RATES_SEED = 100  # of the runs that check the rates: they are scored on other pieces of the held-out files
 PIECE = 4096  # bytes of a piece of text
 HELD_OUT = 64  # pieces that judge a run
@@ -93,40 +93,43 @@ def spread(tokens: np.ndarray, count: int, late: bool = False) -> np.ndarray:
 
 
 def plan(
-    widths: Iterable[int] = WIDTHS, tokens: Iterable[int] = TOKENS, larger: tuple[int, int] = LARGER, only=STUDIES
+    widths: Iterable[int] = WIDTHS, tokens: Iterable[int] = TOKENS, larger=LARGER, only: Iterable[str] = STUDIES
 ) -> list[Cell]:
-    """The runs of a sweep, study by study, the cheap ones first.
+    """The runs of a sweep, study by study.
 
     Args:
         widths: of the models, each a multiple of 16.
         tokens: amounts of text.
-        larger: width and tokens of the run that is held out.
-        only: names of studies: `grid`; `larger`; `seeds` (two more seeds at a cell in the middle of the grid);
-            `repeated` (the same number of tokens, from less and less text); `rates` (half and twice the learning rates
-            of the rule, for the smallest and the largest width of the grid).
+        larger: pairs (width, tokens) of the runs that are held out.
+        only: names of studies: `grid`; `seeds` (two more seeds at a cell in the middle of the grid); `rates` (half and
+            twice the learning rates of the rule, for the smallest and the largest width of the grid); `repeated` (the
+            same number of tokens, from less and less text); `larger`.
+
+    Raises:
+        ValueError: a width is no multiple of 16, a number is not positive, or a study has no such name.
     """
     widths = sorted({checks.whole("widths", width, HEAD) for width in widths})
     tokens = sorted({checks.whole("tokens", number, 1) for number in tokens})
     if not widths or not tokens:
         raise ValueError("widths, tokens: give one or more of each")
-    if odd := [width for width in (*widths, larger[0]) if width % HEAD and width % 24]:
-        raise ValueError(f"widths: {odd[0]}; must be a multiple of {HEAD} or of 24")
-    if unknown := set(only) - set(STUDIES):
+    larger = [(checks.whole("larger", width, HEAD), checks.whole("larger", number, 1)) for width, number in larger]
+    if odd := [width for width in (*widths, *dict(larger)) if width % HEAD]:
+        raise ValueError(f"widths: {odd[0]}; must be a multiple of {HEAD}, the width of a head")
+    if unknown := set(only := list(only)) - set(STUDIES):
         raise ValueError(f"only: {', '.join(sorted(unknown))}; must be among {', '.join(STUDIES)}")
     middle = tokens[len(tokens) // 2]
     changes = (1, 1), (0.5, 1), (2, 1), (1, 0.5), (1, 2)
     studies = {
         "grid": [Cell("grid", width, number) for number in tokens for width in widths],
-        "larger": [Cell("larger", *larger)],
+        "larger": [Cell("larger", *pair) for pair in larger],
         "seeds": [Cell("seeds", widths[len(widths) // 2], middle, seed=seed) for seed in (1, 2)],
         "repeated": [
             Cell("repeated", width, middle, distinct=middle // 2**k)
-            for width in dict.fromkeys((widths[min(2, len(widths) - 1)], widths[-1]))
+            for width in dict.fromkeys((widths[min(2, len(widths) - 1)], widths[max(0, len(widths) - 2)]))
             for k in range(1, 7)
         ],
         "rates": [
-            Cell("rates", width, number, None, RATES_SEED, *change)
-            for number in dict.fromkeys((tokens[min(1, len(tokens) - 1)], middle))
+            Cell("rates", width, tokens[min(1, len(tokens) - 1)], None, RATES_SEED, *change)
             for width in dict.fromkeys((widths[0], widths[-1]))
             for change in changes
         ],
@@ -137,7 +140,7 @@ def plan(
 def model(width: int, seed: int) -> GPT:
     """A fresh GPT of a sweep."""
     torch.manual_seed(seed)
-    return GPT(256, RECIPE["context"], LAYERS, width, width // (HEAD if width % HEAD == 0 else 24))
+    return GPT(256, RECIPE["context"], LAYERS, width, width // HEAD)
 
 
 def sizes(width: int) -> tuple[int, int]:
