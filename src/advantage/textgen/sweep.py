@@ -87,6 +87,8 @@ def spread(tokens: np.ndarray, count: int, late: bool = False) -> np.ndarray:
         raise ValueError(f"count: {count}; must be from 1 to {len(tokens)}, the tokens that there are")
     pieces = -(-count // PIECE)
     stride, size = len(tokens) // pieces, -(-count // pieces)
+    if stride < size:  # no room between pieces
+        return tokens[:count]
     begin = min(stride // 2, stride - size) if late else 0
     rows = tokens[: pieces * stride].reshape(pieces, stride)[:, begin : begin + size]
     return rows.reshape(-1)[:count]
