@@ -79,7 +79,7 @@ def bootstrap(parameters, tokens, losses, repeats: int = 200, seed: int = 0, del
     repeats, delta = checks.whole("repeats", repeats, 1), checks.positive("delta", delta)
     E, A, B, alpha, beta = fit(parameters, tokens, losses, delta)
     centre = np.array([np.log(E), np.log(A), np.log(B), alpha, beta])
-    draw, rows = np.random.default_rng(checks.whole("seed", seed)), []
+    draw, rows = np.random.default_rng(checks.whole("seed", seed)), list[Law]()
     while len(rows) < repeats:
         i = draw.integers(len(n), size=len(n))
         if min(len(np.unique(n[i])), len(np.unique(d[i]))) >= 3:
