@@ -75,7 +75,7 @@ def test_lock_in_near_a_fair_coin(drift):
 
 
 def test_lock_in_by_newcomers():
-    """Reference: Arthur's rule, newcomer by newcomer, within eight standard errors; with odds far from even, certainty."""
+    """Reference: Arthur's rule, one by one, within eight standard errors; with odds far from even, certainty."""
     rng = np.random.default_rng(1)
     wins, counts = [], []
     for _ in range(4_000):
