@@ -11,7 +11,7 @@ student alone as many more steps as that comes to, in processor seconds of a ste
 by HEAL_STEPS steps of distillation, whose rate is searched on the first half too.
 `small`: the same of the students of seed 0, of which --models keeps the weights.
 `speed`: tokens drawn per processor second, models in turn. The record is src/advantage/data/compression.json.
-Quality is bits per byte of the judging half, in PARTS parts of equal length, and the share of samples without a syntax
+Quality is bits per byte of PARTS parts of equal length, every second one of the judging half, and the share of samples without a syntax
 error after each of the beginnings of samples.py. A run is a line of the file of runs; what stands there is not done
 again. One thread; about an hour of processor time.
 """
@@ -38,12 +38,12 @@ from advantage.textgen.interface import put_weights, weights
 
 STUDENT = {"context": 512, "num_layers": 3, "d_model": 96, "num_heads": 3}
 BATCH, CONTEXT = 4, 256
-SEARCH_STEPS, STEPS, HEAL_STEPS = 200, 1000, 100
+SEARCH_STEPS, STEPS, HEAL_STEPS = 200, 1000, 60
 SEARCH_SEED, SEEDS = 100, range(3)
 START = (0.016, 0.016)  # where both walks over (matrices' rate, tables' rate) begin
 HEAL_START = 0.004  # of the matrices; the tables' rate is half of it
 PARTS = 16
-ROWS, TEMPERATURE = 32, 0.8
+ROWS, TEMPERATURE = 16, 0.8
 BITS = {f"{bits} bits, {per}": (bits, per) for bits in (8, 4, 2) for per in ("tensor", "channel", 32)}
 ZEROS = (0.3, 0.5, 0.7)
 UNITS = (0.9, 0.75, 0.5)
@@ -61,12 +61,14 @@ class Bench:
             for name, text in (("search", corpus.join(held_out[::2])), ("judge", corpus.join(held_out[1::2])))
         }
 
-    def bits_per_byte(self, model: torch.nn.Module, half: str, parts: int = 1) -> list[float]:
-        """Of each part of one half of the held-out files; of 60,000 of its tokens where rates are only ranked."""
-        tokens, size = self.halves[half]
-        per_byte = len(tokens) / math.log(2) / size
-        pieces = np.array_split(tokens[:60_000] if half == "search" else tokens, parts)
-        return [round(training.evaluate(model, piece, CONTEXT) * per_byte, 5) for piece in pieces]
+    def bits_per_byte(self, model: torch.nn.Module, half: str) -> float:
+        """Of one half of the held-out files; of 60,000 of its tokens where rates are only ranked."""
+        tokens, _ = self.halves[half]
+        return self.score(model, tokens[:60_000] if half == "search" else tokens, half)
+
+    def score(self, model: torch.nn.Module, tokens: np.ndarray, half: str) -> float:
+        whole, size = self.halves[half]
+        return round(training.evaluate(model, tokens, CONTEXT) * len(whole) / math.log(2) / size, 5)
 
     # ------------------------------------------------------------ the students
 
@@ -89,7 +91,7 @@ class Bench:
                 with files.whole(self.file(study, taught), "wb") as file:
                     file.write(bytes_of({name: weight.half() for name, weight in weights(student).items()}))
             half = "search" if seed >= SEARCH_SEED else "judge"
-            return {"bits_per_byte": self.bits_per_byte(student, half)[0]}
+            return {"bits_per_byte": self.bits_per_byte(student, half)}
 
         return self.runs.once(what, run)["bits_per_byte"]
 
@@ -142,7 +144,7 @@ class Bench:
         def score(pair: tuple[float, float]) -> float:
             what = {"study": "search to heal", "keep": keep, "rate": pair[0], "steps": HEAL_STEPS, "seed": SEARCH_SEED}
             figure = self.runs.once(
-                what, lambda: {"bits_per_byte": self.bits_per_byte(run(pair[0], SEARCH_SEED), "search")[0]}
+                what, lambda: {"bits_per_byte": self.bits_per_byte(run(pair[0], SEARCH_SEED), "search")}
             )
             return figure["bits_per_byte"]
 
@@ -154,7 +156,8 @@ class Bench:
             size, plain = compress.stored_bytes(model, sparse), compress.unpacked(model)  # the same weights, faster
             drawn = draw(plain, self.tokenizer, ROWS, 0, temperature=TEMPERATURE)
             rates = measure(plain, self.tokenizer, drawn)["parse_rate"]
-            bits = self.bits_per_byte(plain, "judge", PARTS)
+            pieces = np.array_split(self.halves["judge"][0], 2 * PARTS)[::2]
+            bits = [self.score(plain, piece, "judge") for piece in pieces]
             parameters = sum(weight.numel() for weight in plain.parameters())
             return {"bytes": size, "parameters": parameters, "bits_per_byte": bits, "parse_rate": rates}
 
@@ -168,8 +171,7 @@ class Bench:
             self.quality(f"{share:.0%} zeros", lambda share=share: compress.prune(self.teacher, share), sparse=True)
         for keep in UNITS:
             self.quality(f"{keep:.0%} of the units", lambda keep=keep: self.pruned(keep))
-        for keep in UNITS[1:]:
-            self.quality(f"{keep:.0%} of the units, healed", lambda keep=keep: self.healed(keep))
+        self.quality("50% of the units, healed", lambda: self.healed(0.5))
 
     def small(self) -> None:
         self.quality("student alone", lambda: self.student(False))

@@ -2,7 +2,7 @@
 
     python benchmarks/prices.py [--record FILE]
 
-Prints what it finds; with --record the three tables of the file are replaced, and the rest is kept. The first four
+Prints what it finds; with --record the tables of the file are replaced, and the rest is kept. The first four
 price lists of the published day are older than the package's entries, and come from the pages that stand beside them.
 """
 
@@ -86,12 +86,23 @@ def five() -> list[dict[str, Any]]:
     ]
 
 
+def tiers() -> list[dict[str, Any]]:
+    """Four prices of three models of one seller, dearest first; long contexts cost more and are left out."""
+    names = {"input": "input", "input_cached": "cache_read", "cache_write": "cache_write", "output": "output"}
+    models = [f"claude-{size}-5-5" for size in ("opus", "sonnet", "haiku")]
+    return [
+        {"model": model} | {ours: dollars(entry("anthropic", model).prices, theirs) for ours, theirs in names.items()}
+        for model in models
+    ]
+
+
 def frozen() -> dict[str, dict[str, Any]]:
     """Name of a table → its rows, what they are, their unit, date and source."""
     about = {
         "offers_8b": (offers(), "Llama 3.1 8B Instruct: every offer whose name says so, price of today's list"),
         "day_lists": (day_lists(), "DeepSeek's price lists, each with a day on which it held"),
         "five_prices": (five(), "claude-sonnet-5-5: the five prices of a token"),
+        "three_tiers": (tiers(), "three models of one seller, prices of the first tier, at once"),
     }
     source = f"genai-prices {version('genai-prices')}"
     unit = "$ per million tokens"
