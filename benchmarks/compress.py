@@ -11,9 +11,9 @@ student alone as many more steps as that comes to, in processor seconds of a ste
 by HEAL_STEPS steps of distillation, whose rate is searched on the first half too.
 `small`: the same of the students of seed 0, of which --models keeps the weights.
 `speed`: tokens drawn per processor second, models in turn. The record is src/advantage/data/compression.json.
-Quality is bits per byte of PARTS parts of equal length, every second one of the judging half, and the share of samples without a syntax
-error after each of the beginnings of samples.py. A run is a line of the file of runs; what stands there is not done
-again. One thread; about an hour of processor time.
+Quality is bits per byte of PARTS parts of equal length, every second one of the judging half, and the share of samples
+without a syntax error after each of the beginnings of samples.py. A run is a line of the file of runs; what stands
+there is not done again. One thread; about three quarters of an hour of processor time.
 """
 
 import argparse
