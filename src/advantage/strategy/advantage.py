@@ -213,8 +213,8 @@ def switching_cost_prices(
     M = 1 − ρ, h = (ρ + (1 − ρ − ν) s/t)/2: second = c + t/M and first = c + k − 4 λ t h/(3 M), where k = t if
     customers do not look ahead, and k = t (1 + λρ) + 8 λ t h²/(3 M) if they do. Without switching costs both are
     Hotelling's c + t.
-    The model is that of Klemperer (1987, RAND Journal of Economics 18(1)); the closed form is worked out by us. Of
-    the first period it compares prices near each other.
+    The model is Klemperer's of 1987, surveyed by Farrell and Klemperer (2007); the closed form is worked out by us.
+    Of the first period it compares prices near each other.
 
     Args:
         transport: t, dollars that distance costs across the whole line.
