@@ -5,7 +5,7 @@ from collections import namedtuple
 from website.calculators.chart import drawn, shown
 from website.calculators.declared import RULES, WORDS, calculator
 
-POINTS = 25  # of a curve
+POINTS = 21  # of a curve
 Answer = namedtuple("Answer", "sentence chart")
 Refusal = namedtuple("Refusal", "sentence arguments")
 

@@ -56,7 +56,7 @@ CALCULATOR = Calculator(
         "never": BILLS + "Owning never pays: one more million costs you no less than it costs to buy.",
     },
     chart=Chart(
-        "Above the crossing your own machines are cheaper",
+        "Where the lines cross, both cost the same",
         "volume",
         "dollars a month",
         "log",

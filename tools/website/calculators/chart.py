@@ -15,20 +15,19 @@ def shown(value, cents=False):
     """A number with three digits that count, or in whole, with commas between thousands."""
     if value != value or value in (float("inf"), -float("inf")):
         return "–"
-    value += 0.0  # no minus before a zero
-    size = abs(value)
+    size = abs(value)  # formatted without its sign: Brython puts a comma after some
     if size >= 100 or size == 0:
-        text = f"{value:,.0f}"
+        text = f"{size:,.0f}"
     elif size >= 10:
-        text = f"{value:.2f}" if cents else f"{value:.1f}".removesuffix(".0")
+        text = f"{size:.2f}" if cents else f"{size:.1f}".removesuffix(".0")
     else:
         digits = 2 - floor(log10(size))
-        text = f"{value:.{digits}f}"
+        text = f"{size:.{digits}f}"
         if not cents or size < 0.1:
             text = text.rstrip("0").rstrip(".")
     if cents:
         text = text.removesuffix(".00")
-    return text.replace("-", "−")
+    return f"−{text}" if value < 0 else text
 
 
 def escaped(text):

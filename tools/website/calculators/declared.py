@@ -27,7 +27,7 @@ WORDS = {  # of the page itself
     "noscript": "The sliders need JavaScript. What you see is the result of the start.",
     "money": "$%s",
     "refused": "%s.",
-    "held": "%s, the function says: %s",
+    "held": "%s; the function says: %s.",
     "none": "No result for these settings.",
     "chapter": "The chapter: %s",
     "here": "Here: %s",

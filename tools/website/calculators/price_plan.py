@@ -26,22 +26,22 @@ CALCULATOR = Calculator(
     function=result,
     arguments=[
         Argument("price", "Price of the plan", "$ a month", 1, 200, 20, "log", 2),
-        Argument("mean", "What customers cost, mean", "$ a month", 0.5, 100, 9.36, "log", 2),
-        Argument("median", "What the customer in the middle costs", "$ a month", 0.05, 50, 0.59, "log", 2),
+        Argument("mean", "Mean cost of a customer", "$ a month", 0.5, 100, 9.36, "log", 2),
+        Argument("median", "Median cost of a customer", "$ a month", 0.05, 50, 0.59, "log", 2),
         Argument("cap", "Cost at which a limit begins", "$ a month", 1, 500, 50, "log", 2),
         Argument("overage", "Charge above the limit", "$ for each $ of cost", 0, 3, 1.2, "even", 2),
-        Argument("leave_below", "Who costs less than this leaves", "$ a month", 0, 5, 0, "even", 2),
+        Argument("leave_below", "Customers who cost less than this leave", "$ a month", 0, 5, 0, "even", 2),
     ],
     outputs={"flat": "$", "ends": "$", "charged": "$", "losing": "%", "capped": "%", "price": "$", "cap": "$"},
     sentences={
-        "": "For {price} a month a customer who stays leaves {flat} on average if nothing is limited, "
-        "{ends} if service ends at a cost of {cap}, and {charged} if use above that is charged. "
-        "{losing}% cost more than they pay without a limit, and {capped}% reach it.",
+        "": "At {price} a month the plan earns {flat} on an average customer if nothing is limited, {ends} if service "
+        "ends at a cost of {cap}, and {charged} if use above that is charged. "
+        "Without a limit {losing}% of the customers cost more than they pay; {capped}% reach the limit.",
     },
     chart=Chart(
-        "A limit protects a flat rate from its tail",
+        "The lower the limit, the higher the profit",
         "cap",
-        "dollars a month for each customer",
+        "profit for each customer ($ a month)",
         "even",
         [
             Line("charged", "charged above the limit"),

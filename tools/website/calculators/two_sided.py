@@ -18,14 +18,14 @@ def result(t1, t2, alpha1, alpha2, f1, f2):
     }
 
 
-PROFIT = " Each platform earns {profit} a month for each member of a group, both groups being of the same size."
+PROFIT = " Each platform earns {profit} a month for each user in the market, if there are as many developers."
 CALCULATOR = Calculator(
     name="two-sided",
     chapter="notebooks/strategy/two-sided",
     function=result,
     arguments=[
-        Argument("t1", "Users: how unlike the two platforms are", "$ a month", 0.5, 30, 10, "even", 1),
-        Argument("t2", "Developers: how unlike the two platforms are", "$ a month", 0.5, 30, 10, "even", 1),
+        Argument("t1", "What the less liked platform costs a user, at most", "$ a month", 0.5, 30, 10, "even", 1),
+        Argument("t2", "What the less liked platform costs a developer, at most", "$ a month", 0.5, 30, 10, "even", 1),
         Argument("alpha1", "What developers are worth to a user", "$ a month", 0, 20, 3, "even", 1),
         Argument("alpha2", "What users are worth to a developer", "$ a month", 0, 20, 8, "even", 1),
         Argument("f1", "What a user costs you", "$ a month", 0, 20, 1, "even", 1),

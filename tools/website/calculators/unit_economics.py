@@ -33,7 +33,7 @@ def result(parameters, kept, batch, bytes_per_second, flops, dollars_per_hour, u
         "step": 1000 / seen,
         "seen": seen,
         "written": written,
-        "utilisation": utilisation,
+        "sold": utilisation,
         "cost": cost,
         "price": price,
         "margin": margin,
@@ -67,7 +67,7 @@ def median_offer():
 
 SPEED = (
     "A step takes at least {step} ms: each reader sees up to {seen} tokens per second, and the machine writes up to "
-    "{written}. With {utilisation}% of that sold, a million tokens cost {cost}. "
+    "{written}. With {sold}% of that sold, a million tokens cost {cost}. "
 )
 CALCULATOR = Calculator(
     name="unit-economics",
@@ -87,7 +87,7 @@ CALCULATOR = Calculator(
         "step": "#",
         "seen": "#",
         "written": "#",
-        "utilisation": "%",
+        "sold": "%",
         "cost": "$",
         "price": "$",
         "margin": "%",
@@ -97,10 +97,11 @@ CALCULATOR = Calculator(
     sentences={
         "keeps": SPEED + "At a price of {price} you keep {margin}% of the revenue; you break even with {even}% sold.",
         "loses": SPEED + "At a price of {price} you lose {loss} on each million; you break even with {even}% sold.",
-        "never": SPEED + "At a price of {price} you lose {loss} on each million, and would if you sold all of it.",
+        "never": SPEED
+        + "At a price of {price} you lose {loss} on each million, and would still lose if you sold all of it.",
     },
     chart=Chart(
-        "Each further text makes a token cheaper",
+        "Texts that share a step share its cost",
         "batch",
         "dollars per million tokens",
         "log",
