@@ -2,7 +2,7 @@
 
     python benchmarks/prices.py [--record FILE]
 
-Prints what it finds; with --record the three tables of the file are replaced, and the rest is kept. The first four
+Prints what it finds; with --record the tables of the file are replaced, and the rest is kept. The first four
 price lists of the published day are older than the package's entries, and come from the pages that stand beside them.
 """
 
@@ -50,6 +50,7 @@ def offers() -> list[dict[str, Any]]:
     rows = [
         {"seller": p.id, "model": m.id, "input": dollars(newest(m.prices), "input"),
          "output": dollars(newest(m.prices), "output")}
+        | ({"input_cached": dollars(newest(m.prices), "cache_read")} if newest(m.prices).cache_read_mtok else {})
         for p in data_snapshot.get_snapshot().providers
         for m in p.models
         if SAME_MODEL.search(m.id.replace("llama3", "llama-3")) and not OTHER.search(m.id)
@@ -86,12 +87,27 @@ def five() -> list[dict[str, Any]]:
     ]
 
 
+def tiers() -> list[dict[str, Any]]:
+    """Four prices of three models of one seller, dearest first, and of the last one's calls that read much."""
+    names = {"input": "input", "input_cached": "cache_read", "cache_write": "cache_write", "output": "output"}
+    found = {model: entry("anthropic", f"claude-{model}-5-5").prices for model in ("opus", "sonnet", "haiku")}
+    rows = [
+        {"model": f"claude-{model}-5-5"} | {ours: dollars(prices, theirs) for ours, theirs in names.items()}
+        for model, prices in found.items()
+    ]
+    tiers = {ours: getattr(found["haiku"], f"{theirs}_mtok").tiers[0] for ours, theirs in names.items()}
+    above = {tier.start for tier in tiers.values()}.pop()
+    long = {ours: float(tier.price) for ours, tier in tiers.items()}
+    return [*rows, {"model": f"claude-haiku-5-5, above {above:,} tokens", **long}]
+
+
 def frozen() -> dict[str, dict[str, Any]]:
     """Name of a table → its rows, what they are, their unit, date and source."""
     about = {
         "offers_8b": (offers(), "Llama 3.1 8B Instruct: every offer whose name says so, price of today's list"),
         "day_lists": (day_lists(), "DeepSeek's price lists, each with a day on which it held"),
         "five_prices": (five(), "claude-sonnet-5-5: the five prices of a token"),
+        "three_tiers": (tiers(), "three models of one seller, at once"),
     }
     source = f"genai-prices {version('genai-prices')}"
     unit = "$ per million tokens"

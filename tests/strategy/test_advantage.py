@@ -86,7 +86,7 @@ def second_period(y, t, s, rho, nu):
         (1.0, 0.5, 1.0, 0.0, 0.0),
         (2.0, 1.0, 0.9, 0.3, 0.2),
         (1.5, 0.7, 0.5, 0.0, 1.0),
-        (1, 0.4, 0.8, 0.6, 0),
+        (1, 0.6, 0.8, 0.6, 0),
     ],
 )
 def test_switching_costs_against_firms_and_customers_who_look_ahead(t, s, lam, rho, nu):
@@ -122,11 +122,79 @@ def test_switching_costs_against_firms_and_customers_who_look_ahead(t, s, lam, r
     assert profit(closed.first, closed.first) == pytest.approx(closed.profit, abs=1e-8)
 
 
-@given(st.floats(0.1, 10), st.floats(-1, 5), st.floats(0, 1), st.floats(0, 1))
-def test_without_switching_costs_both_periods_are_static(t, cost, discount, new):
-    """Reference: Hotelling's c + t in each period."""
-    found = adv.switching_cost_prices(t, 0, cost, discount, 0, new)
+@pytest.mark.parametrize(
+    ("t", "s", "lam", "rho", "nu"), [(1, 0.5, 1, 0.5, 0), (2, 1, 0.9, 0.3, 0.2), (1, 0.7, 1, 0, 0)]
+)
+def test_customers_who_do_not_look_ahead(t, s, lam, rho, nu):
+    """Reference: the slope of profit in numbers, the second period by best replies; first shares are static."""
+    closed = adv.switching_cost_prices(t, s, 0.0, lam, rho, nu, foresight=False)
+
+    def profit(price):
+        y = (closed.first - price) / t
+        return price * (1 + y) / 2 + lam * second_period(y, t, s, rho, nu)[1]
+
+    h = 1e-4
+    assert (profit(closed.first + h) - profit(closed.first - h)) / (2 * h) == pytest.approx(0, abs=1e-7)
+    assert profit(closed.first) == pytest.approx(closed.profit, abs=1e-8)
+    assert closed.first < adv.switching_cost_prices(t, s, 0.0, lam, rho, nu).first
+
+
+@given(st.floats(0.1, 10), st.floats(-1, 5), st.floats(0, 1), st.floats(0, 0.9), st.floats(0, 1), st.booleans())
+def test_without_switching_costs_both_periods_are_static(t, cost, discount, unchanged, new, foresight):
+    """Reference: Hotelling's c + t in each period, whoever the customers are."""
+    new = min(new, 1 - unchanged)
+    found = adv.switching_cost_prices(t, 0, cost, discount, unchanged, new, foresight)
     assert found == pytest.approx((cost + t, cost + t, t / 2 * (1 + discount)))
+
+
+def bought(gap, t, s, rho, nu, people=20001):
+    """The share of the firm that is cheaper by `gap`: each customer's bill at both firms, one customer at a time."""
+    x = (np.arange(people) + 0.5) / people
+    mine, rival = t * x - gap, t * (1 - x)
+    from_mine, from_rival = mine <= rival + s, mine + s < rival
+    settled = np.where(x < 0.5, from_mine, from_rival).mean()
+    return rho * settled + nu * (mine <= rival).mean() + (1 - rho - nu) * (from_mine.mean() + from_rival.mean()) / 2
+
+
+@given(st.floats(-3, 3), st.floats(0.5, 2), st.floats(0, 0.99), st.floats(0, 0.9), st.floats(0, 1))
+def test_who_buys_after_an_even_first_period(gap, t, s, rho, nu):
+    """Reference: customers one by one."""
+    nu = min(nu, 1 - rho)
+    assert adv.buyers(gap, t, s * t, rho, nu) == pytest.approx(bought(gap, t, s * t, rho, nu), abs=2e-4)
+
+
+@pytest.mark.parametrize("t", [1.0, 2.5])
+@pytest.mark.parametrize(
+    ("s", "rho", "nu"),
+    [(0.25, 0.5, 0), (0.5, 0.5, 0), (0.75, 0.5, 0), (0.9, 0, 0), (0.8, 0, 0), (0.1, 0.3, 0.2), (0.4, 0.6, 0)],
+)
+def test_no_other_price_pays_more_than_the_gain(t, s, rho, nu):
+    """Reference: the profit at 4,000 prices, customers one by one; by scale, dollars double when t and s do."""
+    margin = t / (1 - rho)
+    prices = np.linspace(0, margin + 2 * t, 4001)
+    best = max(price * bought(margin - price, t, s * t, rho, nu, 1001) for price in prices[::10])
+    fine = max(price * adv.buyers(margin - price, t, s * t, rho, nu) for price in prices)
+    gain = adv.deviation_gain(t, s * t, rho, nu)
+    assert gain == pytest.approx(max(0, best - margin / 2), abs=2e-3 * t)
+    assert gain == pytest.approx(max(0, fine - margin / 2), abs=1e-6 * t)
+    assert adv.deviation_gain(2 * t, 2 * s * t, rho, nu) == pytest.approx(2 * gain)
+
+
+def test_the_harvest_has_two_edges():
+    """Reference: by hand, ρ = 0: a rise by s/2 earns (t + s/2)²/(4 t), more than t/2 from s = 2 (√2 − 1) t on."""
+    edge = 2 * (2**0.5 - 1)
+    assert adv.deviation_gain(1, edge - 1e-6) == 0
+    assert adv.deviation_gain(1, edge + 1e-3) == pytest.approx((1 + (edge + 1e-3) / 2) ** 2 / 4 - 0.5)
+    assert adv.deviation_gain(1, 0.1, 0.5) > 0
+    with pytest.raises(ValueError, match=r"^switching: 0\.1; must be 0, or such"):
+        adv.switching_cost_prices(1, 0.1, unchanged=0.5)
+
+
+def test_three_prices_by_hand():
+    """Reference: worked by hand from the first-order conditions; t = 1, s = 1/2, no discount."""
+    assert adv.switching_cost_prices(1, 0.5) == pytest.approx((5 / 6, 1, 11 / 12))  # 1 − 2 s (1 − s)/3
+    assert adv.switching_cost_prices(1, 0.5, unchanged=0.5) == pytest.approx((5 / 4, 2, 13 / 8))
+    assert adv.switching_cost_prices(1, 0.5, unchanged=0.5, foresight=False) == pytest.approx((0, 2, 1), abs=1e-12)
 
 
 def test_invest_then_harvest():
@@ -146,6 +214,45 @@ def test_the_premium_leaves_half_the_customers(gap, weight, loyalty):
     assert adv.share_at_equal_price(0) == 0.5
 
 
+@given(st.floats(0.02, 0.98), st.floats(-5, 5), st.floats(0.05, 10))
+def test_an_advantage_is_read_off_a_market(share, gap, weight):
+    """Reference: at a price that much higher, logit leaves half the customers; by symmetry the rival reads −A."""
+    found = adv.measured_advantage(share, gap, weight)
+    assert adv.share_at_equal_price(weight * (found - gap)) == pytest.approx(share)
+    assert adv.measured_advantage(1 - share, -gap, weight) == pytest.approx(-found)
+
+
+@given(st.floats(-30, 30), st.floats(0.1, 10), st.floats(0, 5))
+@example(0.0, 1.0, 0.0)
+@example(500.0, 1.0, 0.0)
+def test_logit_prices(advantage, weight, cost):
+    """Reference: the first-order conditions p − c = 1/(weight (1 − share)), and the advantage read off the market."""
+    found = adv.logit_prices(advantage, weight, cost)
+    assert (found.price - cost) * weight * (1 - found.share) == pytest.approx(1)
+    assert (found.rival - cost) * weight * found.share == pytest.approx(1)
+    if abs(advantage) < 100:
+        read = adv.measured_advantage(found.share, found.price - found.rival, weight)
+        assert read * weight == pytest.approx(advantage, abs=1e-7)
+    mirror = adv.logit_prices(-advantage, weight, cost)
+    assert (mirror.rival, mirror.price, 1 - mirror.share) == pytest.approx(found)
+
+
+@pytest.mark.parametrize("advantage", [-3.0, 0.0, 0.5, 2.0, 6.0])
+def test_logit_prices_by_best_replies(advantage):
+    """Reference: each seller in turn takes the price that SciPy finds best."""
+    prices = [1.0, 1.0]
+    for _ in range(60):
+        for i, lead in enumerate((advantage, -advantage)):
+            prices[i] = minimize_scalar(
+                lambda p, lead=lead, other=prices[1 - i]: -p / (1 + math.exp(-(lead + 2 * (other - p)))),
+                bounds=(0, 20),
+                method="bounded",
+                options={"xatol": 1e-10},
+            ).x
+    found = adv.logit_prices(advantage, 2.0)
+    assert prices == pytest.approx([found.price, found.rival], abs=1e-6)
+
+
 @given(st.floats(0.1, 100), st.floats(0.5, 24), st.floats(0, 0.5))
 def test_the_worth_of_a_lead(flow, half_life, discount):
     """Reference: the integral."""
@@ -161,6 +268,48 @@ def test_break_even():
     assert adv.premature_platform_loss(100, 5, 25, n, 1.0) == 0
     assert adv.premature_platform_loss(100, 5, 25, 10, 0.25) == 50
     assert adv.lerner(4, 1) == 0.75
+
+
+def test_a_platform_now_or_later():
+    """Reference: by hand; and draws of the share that can reuse it, the firm knowing it after k projects."""
+    assert adv.platform_now_or_later(400, 80, 12, 0.5, 0.9, 0.2, 2) == pytest.approx((128, 160))
+    rng = np.random.default_rng(3)
+    reuse = np.where(rng.random(400_000) < 0.5, 0.9, 0.2)
+    now, later = adv.platform_now_or_later(400, 80, 12, 0.5, 0.9, 0.2, 2)
+    assert (12 * reuse * 80 - 400).mean() == pytest.approx(now, abs=3)
+    assert np.maximum(0, 10 * reuse * 80 - 400).mean() == pytest.approx(later, abs=2)
+
+
+@given(st.floats(0, 1e3), st.floats(0, 1e2), st.integers(0, 50), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_free_look_is_never_worth_less(fixed, saved, count, chance, reused, otherwise):
+    """Reference: the option of not building; without doubt it is max(0, the net saving), and dollars scale."""
+    now, later = adv.platform_now_or_later(fixed, saved, count, chance, reused, otherwise, 0)
+    assert later >= max(0, now) - 1e-9 * (fixed + saved * count)
+    sure, option = adv.platform_now_or_later(fixed, saved, count, 1, reused, otherwise, 0)
+    assert option == pytest.approx(max(0, sure))
+    assert sure == pytest.approx(-adv.premature_platform_loss(fixed, 0, saved, count, reused))
+    assert adv.platform_now_or_later(2 * fixed, 2 * saved, count, chance, reused, otherwise, 0) == pytest.approx(
+        (2 * now, 2 * later)
+    )
+
+
+def test_the_best_of_two_by_hand():
+    """Reference: E max(0, X, Y) = 1/√(2π) + 1/(2√π); with one, 1/√(2π)."""
+    assert adv.best_of(1) == pytest.approx(1 / math.sqrt(2 * math.pi), rel=1e-10)
+    assert adv.best_of(2) == pytest.approx(1 / math.sqrt(2 * math.pi) + 0.5 / math.sqrt(math.pi), rel=1e-10)
+
+
+@given(st.floats(0.05, 0.9), st.floats(0.001, 0.05), st.floats(0.06, 0.9), st.floats(0.5, 0.99))
+def test_items_against_statsmodels(base, difference, discordance, power):
+    """Reference: statsmodels' normal sample size, half of alpha in each tail, and the inverses."""
+    reference = pytest.importorskip("statsmodels.stats.power").normal_sample_size_one_tail
+    for variance, given_discordance in ((2 * base * (1 - base), None), (discordance, discordance)):
+        items = adv.items_to_resolve(base, difference, given_discordance, power=power)
+        expected = reference(difference, power, 0.025, std_null=variance**0.5, std_alternative=variance**0.5)
+        assert items == pytest.approx(expected, rel=1e-8)
+        assert adv.smallest_difference(items, variance, power=power) == pytest.approx(difference)
+        if difference <= variance:
+            assert adv.detection_chance(items, difference, variance) == pytest.approx(power)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +342,19 @@ def test_the_best_of_k(k, worth):
         (lambda: adv.premium(1, 0), "price_weight: 0"),
         (lambda: adv.platform_break_even(-1, 0, 1), "fixed: -1"),
         (lambda: adv.best_of(2.5), "experiments: 2.5"),
+        (lambda: adv.logit_prices(float("nan"), 1), "advantage: nan"),
+        (lambda: adv.logit_prices(1e6, 1), "advantage: 1000000.0"),
+        (lambda: adv.logit_prices(1, 0), "price_weight: 0"),
+        (lambda: adv.measured_advantage(1, 0, 1), "share_held: 1"),
+        (lambda: adv.measured_advantage(0.5, "1", 1), "price_gap: '1'"),
+        (lambda: adv.buyers(None, 1, 0.5), "gap: None"),
+        (lambda: adv.deviation_gain(1, -0.5), "switching: -0.5"),
+        (lambda: adv.deviation_gain(1, 0.5, 0.5, 0.6), "unchanged, new"),
+        (lambda: adv.platform_now_or_later(1, 1, 2, 0.5, 1, 0, 3), "wait: 3"),
+        (lambda: adv.platform_now_or_later(1, 1, 2, 1.5, 1, 0, 1), "chance: 1.5"),
+        (lambda: adv.detection_chance(100, 0.2, 0.1), "discordance: 0.1"),
+        (lambda: adv.detection_chance(0, 0.1, 0.1), "items: 0"),
+        (lambda: adv.smallest_difference(10, 0), "discordance: 0"),
         (lambda: normal.quantile(1), "probability: 1"),
     ],
 )

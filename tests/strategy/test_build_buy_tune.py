@@ -19,11 +19,67 @@ prices, rates, spreads = st.floats(1, 200), st.floats(-0.1, 0.2), st.floats(0.01
         ((22, 20, 0.06, 0.04, 0.20, 0.15, -0.5, 0.1), 2.125),
         ((22, 20, 0.06, 0.04, 0.20, 0.20, -0.5, 0.1), 2.199),
         ((22, 20, 0.06, 0.04, 0.20, 0.20, 0.0, 0.1), 2.091),
+        ((22, 2 * 10, 0.06, 0.04, 0.20, 0.15, 0.5, 0.5), 2.138),  # two of the second asset
+        ((2 * 11, 20, 0.06, 0.04, 0.20, 0.20, 0.5, 0.5), 2.231),
+        ((2 * 11, 2 * 10, 0.06, 0.04, 0.20, 0.25, 0.5, 0.5), 2.374),
     ],
 )
 def test_published_exchange_options(arguments, value):
-    """Reference: rows of Haug's table of European exchange options, as QuantLib's tests print them."""
+    """Reference: Haug's table of European exchange options, in QuantLib's test-suite/margrabeoption.cpp at 2a13d45."""
     assert bbt.margrabe(*arguments) == pytest.approx(value, abs=5e-4)
+
+
+def test_the_whole_published_table():
+    """Reference: all 18 rows of that table, to the tolerance of QuantLib's own test; 3.228 is 3.2272 here."""
+    table = {
+        (0.1, -0.5): (2.125, 2.199, 2.283),
+        (0.1, 0.0): (2.045, 2.091, 2.152),
+        (0.1, 0.5): (1.974, 1.989, 2.019),
+        (0.5, -0.5): (2.762, 2.989, 3.228),
+        (0.5, 0.0): (2.479, 2.650, 2.847),
+        (0.5, 0.5): (2.138, 2.231, 2.374),
+    }
+    for (years, rho), row in table.items():
+        found = [bbt.margrabe(22, 20, 0.06, 0.04, 0.2, sigma2, rho, years) for sigma2 in (0.15, 0.2, 0.25)]
+        assert found == pytest.approx(row, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("sigma2", "rho", "years", "value"),
+    [
+        (0.15, -0.5, 0.1, 2.1357),
+        (0.25, -0.5, 0.1, 2.2902),
+        (0.15, 0.5, 0.1, 2.0001),
+        (0.15, -0.5, 0.5, 2.8051),
+        (0.20, 0.0, 0.5, 2.6945),
+        (0.25, 0.5, 0.5, 2.4261),
+    ],
+)
+def test_a_right_that_may_be_used_early(sigma2, rho, years, value):
+    """Reference: the same file's American rows, by an approximation that an exact value may exceed a little."""
+    sigma = math.sqrt(0.2**2 + sigma2**2 - 2 * rho * 0.2 * sigma2)
+    found = 20 * bbt.binomial(22 / 20, 1, 0.04, sigma, years, 400, american=True, payout=0.06)
+    assert value - 1e-3 < found < 1.007 * value
+    last_day = 20 * bbt.binomial(22 / 20, 1, 0.04, sigma, years, 400, payout=0.06)
+    assert last_day == pytest.approx(bbt.margrabe(22, 20, 0.06, 0.04, 0.2, sigma2, rho, years), abs=2e-3)
+    never_early = 20 * bbt.binomial(22 / 20, 1, 0.04, sigma, years, 400, american=True)  # no payout: Margrabe's result
+    assert never_early == pytest.approx(20 * bbt.binomial(22 / 20, 1, 0.04, sigma, years, 400), abs=1e-10)
+
+
+def test_the_cheaper_of_two_bills_each_month():
+    """Reference: two correlated paths of monthly bills, simulated; and twelve times nothing where they move as one."""
+    rng, months = np.random.default_rng(1), 12
+    z1 = rng.standard_normal((200_000, months))
+    z2 = 0.4 * z1 + math.sqrt(1 - 0.4**2) * rng.standard_normal((200_000, months))
+    paths = []
+    for bill, q, sigma, z in ((100, 0.1, 0.6, z1), (110, -0.2, 0.3, z2)):
+        paths.append(bill * np.exp(np.cumsum((-q - sigma**2 / 2) / 12 + sigma * z / math.sqrt(12), axis=1)))
+    saved = np.maximum(paths[0] - paths[1], 0).sum(axis=1)
+    found = bbt.switching_worth(100, 110, 0.1, -0.2, 0.6, 0.3, 0.4, months)
+    assert saved.mean() == pytest.approx(found, abs=4 * saved.std() / math.sqrt(len(saved)))
+    assert bbt.switching_worth(100, 110, 0, 0, 0.5, 0.5, 1, 12) == 0
+    assert bbt.switching_worth(100, 90, 0, 0, 0.5, 0.5, 1, 12) == pytest.approx(120)
+    assert bbt.switching_worth(100, 90, 0.1, 0, 0.5, 0.2, 0, 1) == bbt.margrabe(100, 90, 0.1, 0, 0.5, 0.2, 0, 1 / 12)
 
 
 def test_an_exchange_by_simulation():
@@ -119,6 +175,15 @@ def test_an_accepted_answer_and_a_fine_tune():
     lives = rng.exponential(4, 200_000)
     worth = 100 * (1 - np.exp(-0.01 * lives)) / 0.01
     assert worth.mean() == pytest.approx(bbt.worth_until_release(100, 0.25, 0.01), rel=0.02)
+    month = np.arange(600) + 0.5  # a release that takes 40 % away, again and again
+    releases = np.cumsum(rng.poisson(0.25, (5_000, 600)), axis=1)
+    left = (100 * 0.6**releases * np.exp(-0.01 * month)).sum(axis=1)
+    assert left.mean() == pytest.approx(bbt.worth_until_release(100, 0.25, 0.01, lost=0.4), rel=0.06)
+    assert bbt.worth_until_release(100, 0.25, 0.01, lost=0) == pytest.approx(100 / 0.01)
+    assert bbt.break_even_success(0.0001, 0.0065, 0.9) == pytest.approx(0.9 / 65)
+    even = bbt.break_even_success(0.01, 0.03, 0.9, 0.05)
+    assert bbt.cost_per_accepted(0.01, even, 0.05) == pytest.approx(bbt.cost_per_accepted(0.03, 0.9, 0.05))
+    assert bbt.break_even_success(0.2, 0.1, 0.9) > 1
     assert bbt.cached_input_price(5, 0.5, 0.96) == pytest.approx(0.68)
 
 
@@ -149,6 +214,13 @@ def test_arrays_are_taken_entry_by_entry():
         (lambda: bbt.break_even_volume(1, -1, 1), "own_per_million: -1"),
         (lambda: bbt.cached_input_price(1, 1, 2), "hit_rate: 2"),
         (lambda: bbt.worth_until_release(1, 0), "release_rate: 0"),
+        (lambda: bbt.worth_until_release(1, 1, 0, 0), r"discount \+ release_rate \* lost: 0"),
+        (lambda: bbt.worth_until_release(1, 1, lost=1.2), "lost: 1.2"),
+        (lambda: bbt.break_even_success(1, 0, 0.5), r"other_cost \+ checking: 0"),
+        (lambda: bbt.break_even_success(1, 1, 0), "other_success: 0"),
+        (lambda: bbt.switching_worth(1, 1, 0, 0, 0.1, 0.1, 0, 0), "months: 0"),
+        (lambda: bbt.binomial(1, 1, 0, 0.1, 1, payout=float("inf")), "payout: inf"),
+        (lambda: bbt.tree(1, 1, 1.1, 1.2, 0.8, 2, "put", False, 0), "paid: 0"),
     ],
 )
 def test_bad_input_is_named(call, name):

@@ -104,7 +104,7 @@ def test_every_figure_has_its_date_and_source():
 
 
 @pytest.mark.parametrize(
-    "module", ["unit_economics", "two_sided", "advantage", "price_plans", "build_buy_tune", "go_to_market"]
+    "module", ["unit_economics", "two_sided", "networks", "advantage", "price_plans", "build_buy_tune", "go_to_market"]
 )
 def test_nothing_beyond_the_standard_library_is_imported(module):
     """Reference: the promise that the functions run in a browser, where `advantage` is a bare folder."""

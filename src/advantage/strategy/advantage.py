@@ -9,6 +9,7 @@ from math import exp, log
 from advantage.checks import INFINITY, every, inside, not_negative, number, positive, share, whole, wrong
 from advantage.strategy.normal import below, quantile
 
+LogitPrices = namedtuple("LogitPrices", "price rival share")
 TwoPeriods = namedtuple("TwoPeriods", "first second profit")
 
 
@@ -38,6 +39,43 @@ def premium(quality_gap: float, price_weight: float, loyalty: float = 0.0) -> fl
         price_weight: utils that a dollar costs.
     """
     return (number("quality_gap", quality_gap) + number("loyalty", loyalty)) / positive("price_weight", price_weight)
+
+
+def measured_advantage(share_held: float, price_gap: float, price_weight: float) -> float:
+    """The premium at which half the customers would stay, read off a market: gap + ln(S/(1 − S))/weight, in dollars.
+
+    The other way round through `share_at_equal_price`; it holds whatever was not measured, quality included.
+
+    Args:
+        share_held: S, against one rival, strictly between 0 and 1.
+        price_gap: own price less the rival's, dollars.
+        price_weight: utils that a dollar costs.
+    """
+    odds = inside("share_held", share_held, 0, 1)
+    return number("price_gap", price_gap) + log(odds / (1 - odds)) / positive("price_weight", price_weight)
+
+
+def logit_prices(advantage: float, price_weight: float, cost: float = 0.0) -> LogitPrices:
+    """Nash prices of two sellers, the first `advantage` utils ahead, when each customer buys one of the two by logit.
+
+    Best replies are p = c + 1/(weight (1 − own share)), so the share S solves
+    ln(S/(1 − S)) + 1/(1 − S) − 1/S = advantage, which grows in S: found by bisection.
+
+    Args:
+        advantage: utils, quality and loyalty together; negative where the rival is ahead; from −500 to 500.
+        price_weight: utils that a dollar costs.
+        cost: of one unit, the same for both.
+    """
+    lead, weight, cost = number("advantage", advantage), positive("price_weight", price_weight), number("cost", cost)
+    if abs(lead) > 500:
+        raise wrong("advantage", advantage, "from -500 to 500 utils")
+    low, high = 0.0, 1.0  # of the laggard's share, which keeps its digits
+    for _ in range(200):
+        small = (low + high) / 2
+        behind = log(small / (1 - small)) + 1 / (1 - small) - 1 / small
+        low, high = (small, high) if behind < -abs(lead) else (low, small)
+    ahead, behind = cost + 1 / (weight * small), cost + 1 / (weight * (1 - small))
+    return LogitPrices(ahead, behind, 1 - small) if lead >= 0 else LogitPrices(behind, ahead, small)
 
 
 def lead_value(flow: float, half_life: float, discount: float) -> float:
@@ -74,6 +112,32 @@ def premature_platform_loss(
     return not_negative("fixed", fixed) - not_negative("applications", applications) * share("reused", reused) * saved
 
 
+def platform_now_or_later(
+    fixed: float, saved: float, applications: float, chance: float, reused: float, otherwise: float, wait: float
+) -> tuple[float, float]:
+    """Dollars that a platform is worth if built now, and if built only after `wait` projects have shown the reuse.
+
+    The share of the applications that can reuse it is `reused` with that `chance`, or else `otherwise`. Building now
+    earns the mean of N r S − F; waiting gives up the savings on the first k and builds only where the rest pays for
+    it: the mean of max(0, (N − k) r S − F). Two states, no interest, and the first k projects show the state.
+
+    Args:
+        fixed: F, dollars.
+        saved: S, dollars that one reusing application saves.
+        applications: N, expected, known to come.
+        chance, reused, otherwise: the belief about the share r.
+        wait: k, at most N.
+    """
+    fixed, saved, count = not_negative("fixed", fixed), not_negative("saved", saved), applications
+    count, wait = not_negative("applications", count), not_negative("wait", wait)
+    if wait > count:
+        raise wrong("wait", wait, f"at most the applications, {count:g}")
+    chance = share("chance", chance)
+    states = ((chance, share("reused", reused)), (1 - chance, share("otherwise", otherwise)))
+    now = sum(odds * (count * r * saved - fixed) for odds, r in states)
+    return now, sum(odds * max(0.0, (count - wait) * r * saved - fixed) for odds, r in states)
+
+
 def best_of(experiments: int) -> float:
     """Expected best of k standard normal results, or 0 if none is above it: E[max(0, X_1 … X_k)] = ∫ 1 − Φ(z)^k.
 
@@ -95,6 +159,44 @@ def modular_worth(modules: int, experiments: int, sigma: float = 1.0) -> float:
     return positive("sigma", sigma) * whole("modules", modules, least=1) ** 0.5 * best_of(experiments)
 
 
+def buyers(gap: float, transport: float, switching: float, unchanged: float = 0.0, new: float = 0.0) -> float:
+    """Share of all customers that buy in the second period from a firm that is cheaper by `gap`, after an even first.
+
+    Args:
+        gap: the rival's price less the firm's, dollars.
+        transport, switching, unchanged, new: t, s, ρ and ν of `switching_cost_prices`.
+    """
+    t, s, rho, nu = _tastes(transport, switching, unchanged, new)
+    stay, come, free = (min(1.0, max(0.0, 0.5 + (number("gap", gap) + held) / (2 * t))) for held in (s, -s, 0.0))
+    settled = min(0.5, stay) + max(0.0, come - 0.5)  # with the tastes by which they chose
+    return rho * settled + nu * free + (1 - rho - nu) * (stay + come) / 2
+
+
+def deviation_gain(transport: float, switching: float, unchanged: float = 0.0, new: float = 0.0) -> float:
+    """Dollars a customer that the best other price earns a firm more than the harvest price, t/(1 − ρ) above cost.
+
+    0 where the harvest is an equilibrium. At little s a deep cut also takes the rival's unchanged customers; at s near
+    t a rise pays, since no customer of the rival would have come anyway. Profit is a quadratic between the prices at
+    which a group has left or come as a whole, so that its highest points are known.
+
+    Args:
+        transport, switching, unchanged, new: as in `switching_cost_prices`.
+    """
+    t, s, rho, nu = _tastes(transport, switching, unchanged, new)
+    margin = t / (1 - rho)
+    left, *kinks = sorted({side * kink for side in (1, -1) for kink in (s, t - s, t, t + s)} | {margin})
+    best = 0.0
+    for right in kinks:
+        here = buyers(left, t, s, rho, nu)
+        slope = (buyers(right, t, s, rho, nu) - here) / (right - left)
+        top = (margin + left - here / slope) / 2 if slope > 0 else left
+        for gap in (left, right, min(right, max(left, top))):
+            if gap <= margin:
+                best = max(best, (margin - gap) * buyers(gap, t, s, rho, nu) - margin / 2)
+        left = right
+    return best if best > 1e-12 * margin else 0.0
+
+
 def switching_cost_prices(
     transport: float,
     switching: float,
@@ -102,41 +204,50 @@ def switching_cost_prices(
     discount: float = 1.0,
     unchanged: float = 0.0,
     new: float = 0.0,
+    foresight: bool = True,
 ) -> TwoPeriods:
     """(first, second) price and each firm's profit over two periods, of two firms on a line: invest, then harvest.
 
-    In the second period a share ν of the customers is new, a share ρ has the tastes it had, the others draw new ones
-    and pay s to change firms. Customers and firms look ahead; each firm is in the middle in the end. With
-    M = 1 − ρ, h = (ρ + (1 − ρ − ν) s/t)/2 and k = t (1 + λρ) + 8 λ t h²/(3 M):
-    first = c + k − 4 λ t h/(3 M), second = c + t/M. Without switching costs and unchanged tastes both are Hotelling's
-    c + t.
-    The model is Klemperer's (1987); the closed form is worked out by us for shares that stay
-    inside (0, 1).
+    In the second period a share ν of the customers is new, a share ρ has the tastes it had, the others draw new ones;
+    whoever is not new pays s to change firms. Firms look ahead, and customers do where `foresight` says so. With
+    M = 1 − ρ, h = (ρ + (1 − ρ − ν) s/t)/2: second = c + t/M and first = c + k − 4 λ t h/(3 M), where k = t if
+    customers do not look ahead, and k = t (1 + λρ) + 8 λ t h²/(3 M) if they do. Without switching costs both are
+    Hotelling's c + t.
+    The model is Klemperer's of 1987, surveyed by Farrell and Klemperer (2007); the closed form is worked out by us.
+    Of the first period it compares prices near each other.
 
     Args:
         transport: t, dollars that distance costs across the whole line.
-        switching: s, dollars, below t so that some customers change.
+        switching: s, dollars, below t, and such that `deviation_gain` is 0.
         cost: c of one unit.
         discount: λ, the worth of a dollar a period later, from 0 to 1.
         unchanged: ρ, below 1.
         new: ν; with ρ at most 1.
+        foresight: whether customers, too, look ahead.
     """
+    t, s, rho, nu = _tastes(transport, switching, unchanged, new)
+    cost, lam = number("cost", cost), share("discount", discount)
+    if s == 0:
+        rho, nu = 0.0, 1.0  # whoever can leave for nothing chooses like a new customer
+    if gain := deviation_gain(t, s, rho, nu):
+        right = f"0, or such that no firm gains by leaving the harvest price (here one gains {gain:.2g} a customer)"
+        raise wrong("switching", switching, right)
+    moving = 1 - rho
+    held = (rho + (moving - nu) * s / t) / 2
+    slope = t * (1 + lam * rho) + 8 / 3 * lam * t * held**2 / moving if foresight else t
+    first, second = cost + slope - 4 / 3 * lam * t * held / moving, cost + t / moving
+    return TwoPeriods(first, second, (first - cost) / 2 + lam * (second - cost) / 2)
+
+
+def _tastes(transport, switching, unchanged, new) -> tuple[float, float, float, float]:
+    """t, s, ρ and ν of `switching_cost_prices`, checked."""
     t, s = positive("transport", transport), not_negative("switching", switching)
     if s >= t:
         raise wrong("switching", switching, f"below the transport cost, {t:g}, or nobody ever changes")
-    cost, lam, rho, nu = (
-        number("cost", cost),
-        share("discount", discount),
-        share("unchanged", unchanged),
-        share("new", new),
-    )
+    rho, nu = share("unchanged", unchanged), share("new", new)
     if rho >= 1 or rho + nu > 1:
         raise wrong("unchanged, new", (unchanged, new), "at most 1 together, and below 1 for the unchanged")
-    moving = 1 - rho
-    held = (rho + (moving - nu) * s / t) / 2
-    slope = t * (1 + lam * rho) + 8 / 3 * lam * t * held**2 / moving
-    first, second = cost + slope - 4 / 3 * lam * t * held / moving, cost + t / moving
-    return TwoPeriods(first, second, (first - cost) / 2 + lam * (second - cost) / 2)
+    return t, s, rho, nu
 
 
 def items_to_resolve(
@@ -170,7 +281,18 @@ def items_to_resolve(
 
 
 def detection_chance(items: float, difference: float, discordance: float, alpha: float = 0.05) -> float:
-    """Power of a paired evaluation of `items`: the other way round through `items_to_resolve`."""
-    spread = (positive("items", items) / inside("discordance", discordance, 0, 1)) ** 0.5
+    """Power of a paired evaluation of `items`: the other way round through `items_to_resolve`.
+
+    Of an unpaired one with p right each, for `discordance` = 2 p (1 − p): how often independent answers differ.
+    """
+    discordance, difference = inside("discordance", discordance, 0, 1), inside("difference", difference, 0, 1)
+    if not every(discordance >= difference):
+        raise wrong("discordance", discordance, f"at least the difference, {difference}")
     threshold = quantile(1 - inside("alpha", alpha, 0, 1) / 2)
-    return below(inside("difference", difference, 0, 1) * spread - threshold)
+    return below(difference * (positive("items", items) / discordance) ** 0.5 - threshold)
+
+
+def smallest_difference(items: float, discordance: float, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Difference that an evaluation of `items` shows with that power: (z_{1−α/2} + z_power) √(discordance/n)."""
+    spread = quantile(1 - inside("alpha", alpha, 0, 1) / 2) + quantile(inside("power", power, 0, 1))
+    return spread * (inside("discordance", discordance, 0, 1) / positive("items", items)) ** 0.5

@@ -1,6 +1,6 @@
 """API, open weights, fine-tune or own: break-even volumes, the cost of an accepted answer, and options to change.
 
-Standard library only for plain numbers, so that it also runs in a browser.
+The choice among them all is in `choosing`. Standard library only for plain numbers, so that it also runs in a browser.
 """
 
 from math import exp, sqrt
@@ -60,15 +60,37 @@ def cascade_cost(weak_price: float, strong_price: float, passed_on: float, judge
     return asked + share("passed_on", passed_on) * not_negative("strong_price", strong_price)
 
 
-def worth_until_release(flow: float, release_rate: float, discount: float = 0.0) -> float:
-    """Present value of a fine-tune that earns `flow` a month until the base model's next release: flow/(λ + r).
+def break_even_success(cost: float, other_cost: float, other_success: float, checking: float = 0.0) -> float:
+    """Success from which a try at `cost` gives cheaper accepted answers than the other's: p (c + k)/(c' + k).
+
+    Above 1 where no success is enough.
+
+    Args:
+        cost, other_cost: dollars a try, c and c'.
+        other_success: p, of the other.
+        checking: dollars to find out whether a try is accepted, k; the same for both.
+    """
+    checking = not_negative("checking", checking)
+    share("other_success", other_success)
+    tries = (not_negative("cost", cost) + checking) / positive("other_cost + checking", other_cost + checking)
+    return positive("other_success", other_success) * tries
+
+
+def worth_until_release(flow: float, release_rate: float, discount: float = 0.0, lost: float = 1.0) -> float:
+    """Present value of a fine-tune that earns `flow` a month and loses a share at each release: flow/(r + λ lost).
+
+    Releases of the base model come at random and independently, N(t) of them by month t; then what is left earns
+    flow (1 − lost)^N(t), whose mean is flow e^{−λ lost t}.
 
     Args:
         flow: dollars a month.
-        release_rate: λ, releases a month that make it worthless, as a constant hazard; 1/λ is the mean life.
+        release_rate: λ, releases a month, as a constant hazard; 1/λ is the mean time between two.
         discount: r, continuous rate a month.
+        lost: share of the advantage that a release takes away; 1 where nothing is left.
     """
-    return number("flow", flow) / (positive("release_rate", release_rate) + not_negative("discount", discount))
+    lost = share("lost", lost)
+    fall = positive("release_rate", release_rate) * lost + not_negative("discount", discount)
+    return number("flow", flow) / positive("discount + release_rate * lost", fall)
 
 
 def margrabe(
@@ -97,6 +119,24 @@ def margrabe(
     # the square as a sum of two that are not negative, exact where the two assets move as one
     square = (sigma1 - sigma2) ** 2 + 2 * (1 - number("rho", rho)) * sigma1 * sigma2
     return _exchange(s1 * E ** (-q1 * years), s2 * E ** (-q2 * years), (square * years) ** 0.5)
+
+
+def switching_worth(
+    s1: float, s2: float, q1: float, q2: float, sigma1: float, sigma2: float, rho: float, months: int
+) -> float:
+    """Worth today of paying, in each of some months, the cheaper of two bills in place of the first one.
+
+    Each month is a right to give the second bill for the first: a sum of exchange options. Nothing is hedged here; the
+    formula is the mean of the discounted saving where both bills are lognormal.
+
+    Args:
+        s1, s2: a month's bill today, at the supplier that one has and at the other.
+        q1, q2: rate of discount less the bill's growth, a year.
+        sigma1, sigma2, rho: as in `margrabe`.
+        months: 1, 2, … up to this one.
+    """
+    times = [month / 12 for month in range(1, whole("months", months, least=1) + 1)]
+    return sum(margrabe(s1, s2, q1, q2, sigma1, sigma2, rho, time) for time in times)
 
 
 def black_scholes(spot: float, strike: float, rate: float, sigma: float, years: float, kind: str = "call") -> float:
@@ -132,13 +172,18 @@ def binomial(
     steps: int = 500,
     kind: str = "call",
     american: bool = False,
+    payout: float = 0.0,
 ) -> float:
     """The same right on the tree of Cox, Ross & Rubinstein (1979), and one that may be used early.
+
+    With strike 1, rate q2 and payout q1 it prices the exchange of `margrabe` in units of the asset given up, where
+    spot is s1/s2 and sigma the volatility of that ratio.
 
     Args:
         spot, strike, rate, sigma, years, kind: as in `black_scholes`; `sigma` and `years` positive.
         steps: of the tree.
         american: whether it may be used before the last day.
+        payout: what the asset pays out while one waits, as a continuous rate a year.
 
     Raises:
         ValueError: an argument is out of range, or the steps are so long that the tree offers a sure profit.
@@ -147,26 +192,37 @@ def binomial(
     spot, strike, rate = positive("spot", spot), positive("strike", strike), number("rate", rate)
     step = positive("years", years) / whole("steps", steps, least=1)
     up = exp(positive("sigma", sigma) * sqrt(step))
-    return tree(spot, strike, exp(rate * step), up, 1 / up, steps, kind, american)
+    paid = exp(number("payout", payout) * step)
+    return tree(spot, strike, exp(rate * step), up, 1 / up, steps, kind, american, paid)
 
 
 def tree(
-    spot: float, strike: float, growth: float, up: float, down: float, steps: int, kind: str, american: bool
+    spot: float,
+    strike: float,
+    growth: float,
+    up: float,
+    down: float,
+    steps: int,
+    kind: str,
+    american: bool,
+    paid: float = 1.0,
 ) -> float:
     """A binomial tree by its own moves: each step the price goes `up` or `down`, and money grows by `growth`.
 
+    An asset that pays its owner out needs to grow less than money, by the factor `paid` a step.
     Source: Hull, Options, Futures and Other Derivatives, on binomial trees.
 
     Raises:
-        ValueError: `growth` does not lie between `down` and `up`.
+        ValueError: `growth`, over `paid`, does not lie between `down` and `up`.
     """
     one_of("kind", kind, ("call", "put"))
-    if not positive("down", down) < positive("growth", growth) < positive("up", up):
+    drift = positive("growth", growth) / positive("paid", paid)
+    if not positive("down", down) < drift < positive("up", up):
         raise wrong(
-            "growth", growth, f"between down = {down:g} and up = {up:g}, or there is a sure profit; take more steps"
+            "growth", drift, f"between down = {down:g} and up = {up:g}, or there is a sure profit; take more steps"
         )
     sign, steps = (1 if kind == "call" else -1), whole("steps", steps, least=1)
-    probability = (growth - down) / (up - down)
+    probability = (drift - down) / (up - down)
     prices = [spot * up**n * down ** (steps - n) for n in range(steps + 1)]
     worth = [max(0.0, sign * (price - strike)) for price in prices]
     for left in range(steps, 0, -1):

@@ -1,82 +1,34 @@
-"""Where do you stand, and how fast does it spread? Diffusion, comparisons, and tests that are honest.
+"""Where do you stand, and did it work? Choice among products, and tests that are honest.
 
-The sizes of tests need the standard library only for plain numbers; fits and boundaries import NumPy and SciPy.
+Bass's curve is in `diffusion`, leaderboards are in `comparisons`; their names can be had from here too.
+The standard library only for plain numbers; the boundaries of repeated looks import NumPy and SciPy.
 """
 
 from math import exp, sqrt
 
-from advantage.checks import every, inside, not_negative, number, positive, series, whole, wrong
-from advantage.strategy.normal import below, log, quantile
+from advantage.checks import every, inside, number, positive, series, whole, wrong
+from advantage.strategy.comparisons import bradley_terry, bradley_terry_errors, davidson
+from advantage.strategy.diffusion import E, bass_errors, bass_peak, bass_share, bass_time, fit_bass, forecast_bass
+from advantage.strategy.normal import below, quantile
 
-E = 2.718281828459045
-
-
-# ------------------------------------------------------------------------------------------ diffusion
-
-
-def bass_share(p: float, q: float, time: float) -> float:
-    """Share of the market that has adopted by `time`: (1 − e^{−(p+q)t})/(1 + (q/p) e^{−(p+q)t}).
-
-    Source: Bass 1969 (doi:10.1287/mnsc.15.5.215).
-
-    Args:
-        p: innovation, a period.
-        q: imitation, a period.
-        time: periods since the launch.
-    """
-    p, q, time = positive("p", p), not_negative("q", q), not_negative("time", time)
-    decay = E ** (-(p + q) * time)
-    return (1 - decay) / (1 + q / p * decay)
-
-
-def bass_peak(p: float, q: float) -> float:
-    """Periods from the launch to the most adopters a period: ln(q/p)/(p + q); 0 where q ≤ p, which falls at once."""
-    p, q = positive("p", p), positive("q", q)
-    peak = log(q / p) / (p + q)
-    return (peak > 0) * peak
-
-
-def fit_bass(adopters) -> tuple[float, float, float]:
-    """(m, p, q) by non-linear least squares on the adopters of whole periods, m (F(t) − F(t − 1)).
-
-    m is linear in the model: for each p and q the best one is known, so that the search is over two numbers.
-    Source: Srinivasan & Mason 1986 (doi:10.1287/mksc.5.2.169).
-
-    Args:
-        adopters: new ones of each period from the launch on, four periods or more.
-
-    Raises:
-        ValueError: too few periods, a number is negative, or the data do not bend: before its peak a diffusion
-            fits any market, and the search runs away.
-    """
-    import numpy as np
-    from scipy.optimize import least_squares
-
-    sales = np.array(series("adopters", adopters, not_negative, least=4))
-    if not sales.any():
-        raise wrong("adopters", adopters, "above 0 somewhere")
-    time = np.arange(len(sales) + 1.0)
-
-    def shape(logs):
-        p, q = np.exp(logs)
-        decay = np.exp(-(p + q) * time)
-        return np.diff((1 - decay) / (1 + q / p * decay))
-
-    def size(logs):
-        of_one = shape(logs)
-        return sales @ of_one / max(of_one @ of_one, 1e-300)
-
-    def misfit(logs):
-        return (sales - size(logs) * shape(logs)) / np.linalg.norm(sales)
-
-    bounds = (np.log([1e-9, 1e-9]), np.log([2.0, 20.0]))
-    starts = np.log([(p, q) for p in (0.0005, 0.005, 0.05) for q in (0.1, 0.4, 1.0)])
-    fits = [least_squares(misfit, start, bounds=bounds, xtol=1e-15, ftol=1e-15, gtol=1e-15) for start in starts]
-    best = min(fits, key=lambda fit: fit.cost).x
-    m, (p, q) = size(best), np.exp(best)
-    if p < 1e-8 or p > 1.9 or q > 19:
-        raise wrong("adopters", adopters, "of enough periods to bend: no m, p and q fit best")
-    return float(m), float(p), float(q)
+__all__ = [
+    "always_valid_p",
+    "bass_errors",
+    "bass_peak",
+    "bass_share",
+    "bass_time",
+    "bradley_terry",
+    "bradley_terry_errors",
+    "davidson",
+    "fit_bass",
+    "forecast_bass",
+    "logit_mark_up",
+    "logit_shares",
+    "peeking",
+    "peeking_threshold",
+    "power_of",
+    "sample_size",
+]
 
 
 # ------------------------------------------------------------------------------------------ choice
@@ -99,57 +51,6 @@ def logit_mark_up(price_weight: float, market_share: float) -> float:
     Source: Anderson, de Palma & Thisse 1992, Discrete Choice Theory of Product Differentiation.
     """
     return 1 / (positive("price_weight", price_weight) * (1 - inside("market_share", market_share, 0, 1)))
-
-
-def bradley_terry(wins) -> list[float]:
-    """Log-abilities, the last one 0, from a square table of wins: i beats j with e^{b_i}/(e^{b_i} + e^{b_j}).
-
-    Source: Bradley & Terry 1952; by Newton's method on the log-likelihood, which is concave.
-
-    Args:
-        wins: wins[i][j], how often i beat j; the diagonal does not count. A draw may count half for each.
-
-    Raises:
-        ValueError: the table is not square or has negative entries, or some players never lost to, or never beat,
-            any of the others, directly or along a chain: their ability has no estimate.
-    """
-    return [float(ability) for ability in _bradley_terry(wins)[0]]
-
-
-def bradley_terry_errors(wins) -> list[float]:
-    """Standard errors of the log-abilities against the last player, whose own is 0; from the information matrix."""
-    import numpy as np
-
-    information = _bradley_terry(wins)[1]
-    return [float(error) for error in np.append(np.sqrt(np.diag(np.linalg.inv(information))), 0)]
-
-
-def _bradley_terry(wins):
-    import numpy as np
-    from scipy.sparse.csgraph import connected_components
-
-    try:
-        table = not_negative("wins", np.array(wins, dtype=float))
-    except (TypeError, ValueError) as error:
-        raise wrong("wins", wins, "a square table of numbers that are not negative") from error
-    if table.ndim != 2 or table.shape[0] != table.shape[1] or len(table) < 2:
-        raise wrong("wins", table.shape, "a square table of two players or more")
-    table = table - np.diag(np.diag(table))
-    if connected_components(table > 0, directed=True, connection="strong")[0] > 1:
-        raise wrong(
-            "wins", wins, "such that chains of wins lead from every player to every other, or no estimate exists"
-        )
-    games, ability = table + table.T, np.zeros(len(table))
-    for _ in range(200):
-        chance = 1 / (1 + np.exp(ability[None] - ability[:, None]))
-        slope = (table - games * chance).sum(1)
-        weight = games * chance * (1 - chance)
-        information = (np.diag(weight.sum(1)) - weight)[:-1, :-1]
-        step = np.append(np.linalg.solve(information, slope[:-1]), 0)
-        ability += step / max(1.0, np.abs(step).max())
-        if np.abs(step).max() < 1e-12:
-            break
-    return ability, information
 
 
 # ------------------------------------------------------------------------------------------ tests

@@ -3,6 +3,7 @@
     python -m advantage.textgen train --out model --budget-seconds 60
     python -m advantage.textgen train --corpus poems.txt --tokenizer char --budget-tokens 2000000 --out poems
     python -m advantage.textgen sample --model poems --prompt "Shall I" --tokens 200 --temperature 0.8
+    python -m advantage.textgen sweep --out runs.json
 
 A corpus of more than 256 MiB is never held in memory: it is streamed into tokens on disk, in OUT/tokens, first. Of its
 documents only exact copies are dropped; near-copies, which a smaller corpus is searched for, can then stand on both
@@ -43,6 +44,13 @@ SIZES = {
     "muon_rate": (None, "learning rate of the blocks' matrices"),
     "adam_rate": (None, "learning rate of everything else"),
 }
+
+
+SWEEP = """Train small models of several sizes on several amounts of text, for a scaling law to be fitted to.
+
+Every run is a row of the file OUT. A sweep that was stopped or killed goes on where it was when the same command is
+given again; several sweeps may fill one file. One hour of one processor core as it stands.
+"""
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -87,6 +95,15 @@ def command_line() -> argparse.ArgumentParser:
     arguments.add_argument("--repetition-penalty", type=float, default=1.0)
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--parses", action="store_true", help="write Python that parses")
+    arguments = commands.add_parser("sweep", help="train a grid of sizes and amounts of text", description=SWEEP)
+    arguments.set_defaults(run=sweep)
+    arguments.add_argument("--out", required=True, help="the JSON file of the runs, made if there is none")
+    arguments.add_argument("--corpus", help="a UTF-8 file or a folder; the source of sympy unless given")
+    arguments.add_argument("--widths", type=int, nargs="+", help="widths of the models, multiples of 16")
+    arguments.add_argument("--tokens", type=int, nargs="+", help="amounts of text, in bytes")
+    pair = ("WIDTH", "TOKENS")
+    arguments.add_argument("--larger", type=int, nargs=2, action="append", metavar=pair, help="a run to be forecast")
+    arguments.add_argument("--only", nargs="+", help="of: grid, seeds, rates, repeated, larger")
     return parser
 
 
@@ -230,6 +247,18 @@ def sample(options: argparse.Namespace) -> None:
             print()
 
 
+def sweep(options: argparse.Namespace) -> None:
+    from advantage.textgen import sweep
+
+    ready()
+    chosen = {name: getattr(options, name) for name in ("widths", "tokens", "larger", "only")}
+    cells = sweep.plan(**{name: value for name, value in chosen.items() if value is not None})
+    if not Path(options.out).resolve().parent.is_dir():
+        raise ValueError(f"out: {options.out}; its folder does not exist")
+    sweep.sweep(options.out, cells, sweep.text(options.corpus), lambda line: print(line, flush=True))
+    print(f"{len(cells)} runs of this sweep are in {options.out}")
+
+
 def leave(*_: object) -> None:
     """Ctrl-C before there is anything to clean up: an interrupted import can end in any kind of traceback."""
     os.write(2, b"interrupted\n")
@@ -253,6 +282,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "train":
             kept = list(Path(options.out).glob("checkpoint-*"))
             how += "; the same command goes on from the last checkpoint" if kept else " before the first checkpoint"
+        if options.command == "sweep":
+            how += "; the same command goes on with the runs that are missing"
         print(how, file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:
