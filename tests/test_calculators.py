@@ -49,13 +49,14 @@ def test_unit_economics_are_the_chapters(batch, dollars, speed):
 
 def test_starts_come_from_the_records_where_these_have_them(monkeypatch):
     """Changing a record moves the start: nothing is typed twice."""
-    lists = {"rows": [{"input": 7.0, "input_cached": 0.7, "output": 70.0}]}
-    prices = {"gpu_hour": {"value": 3.25}, "offers_8b": {"rows": [{"output": 5.0}]}, "five_prices": lists}
+    prices = {"gpu_hour": {"value": 3.25}, "offers_8b": {"rows": [{"input": 0.7, "output": 5.0}]}}
     monkeypatch.setattr(records, "prices", lambda: prices)
-    monkeypatch.setattr(records, "accelerators", lambda: {"H100 SXM": {"flops": 8e14, "bytes_per_second": 4e12}})
+    monkeypatch.setattr(
+        records, "accelerators", lambda: {"H100 SXM": {"flops": 8e14, "bytes_per_second": 4e12, "memory_bytes": 8e10}}
+    )
     first, last = starts("unit-economics"), starts("build-or-buy")
     assert [first[n] for n in ("dollars_per_hour", "price", "flops", "bytes_per_second")] == [3.25, 5, 800, 4]
-    assert [last[n] for n in ("new", "cached", "output")] == [7, 0.7, 70]
+    assert [last[n] for n in ("new", "cached", "output")] == [0.7, 0.7, 5]
 
 
 def test_at_break_even_what_is_sold_pays_for_the_machine():
@@ -69,19 +70,39 @@ def test_at_break_even_what_is_sold_pays_for_the_machine():
 
 def test_two_sided_prices_are_armstrongs():
     """Reference: p1 = f1 + t1 − α2, p2 = f2 + t2 − α1 and profit (t1 + t2 − α1 − α2)/2, Armstrong 2006, section 4."""
-    found = results("two-sided", t1=5, t2=6, alpha1=1, alpha2=7.5, f1=1, f2=2)
-    assert (found["p1"], found["p2"], found["profit"], found["case"]) == (-1.5, 7, 1.25, "first")
-    assert results("two-sided", t1=6, t2=5, alpha1=7.5, alpha2=1, f1=2, f2=1)["case"] == "second"
-    assert results("two-sided", t1=5, t2=5, alpha1=4.9, alpha2=4.9, f1=-1, f2=-1)["case"] == "both"
+    found = results("two-sided", t1=5, t2=4, alpha1=0.5, alpha2=4, f1=1, f2=2)
+    assert (found["p1"], found["p2"], found["profit"]) == (2, 5.5, 2.25)
+    alone = results(
+        "two-sided", alpha1=0, alpha2=0
+    )  # without externalities cost plus t, and half-way from cost to worth
+    assert [alone[n] for n in ("p1", "p2", "both1", "both2")] == pytest.approx([1.1, 1.1, 1.1, (0.1 + 1.2) / 2])
 
 
-def test_price_plan_without_a_tail_and_with_a_limit_that_nobody_reaches():
+@pytest.mark.parametrize(("alpha2", "hosts"), [(0, 0.45), (1, 0.7)])
+def test_two_sided_start_is_the_chapters_figure(alpha2, hosts):
+    """Reference: the figure "Who is worth more to the others pays less": fees above a cost of 0.1."""
+    found = results("two-sided", alpha2=alpha2)
+    assert found["p1"] - 0.1 == pytest.approx(1 - alpha2)
+    assert found["p2"] - 0.1 == pytest.approx(0.6)
+    assert found["both1"] - 0.1 == pytest.approx(1 - 1.1 * alpha2, abs=0.05)
+    assert found["both2"] - 0.1 == pytest.approx(hosts)
+
+
+def test_price_plan_is_the_chapters():
+    """Reference: the chapter's table at 12 sessions: a loss of 92 dollars flat, 5 with the cap, 24 with overage."""
+    found = results("price-plan", sessions=12)
+    assert [round(found[n]) for n in ("flat", "ends", "charged")] == [-92, 5, 24]
+    assert results("price-plan", sessions=20 / 9.36)["flat"] == pytest.approx(0, abs=1e-9)
+
+
+def test_price_plan_with_a_limit_that_nobody_reaches():
     """Limits: a charge of 0 above the limit is no limit, and a limit far away too."""
     found = results("price-plan", overage=0)
-    assert found["charged"] == pytest.approx(found["flat"], rel=1e-12)
+    assert found["charged"] == pytest.approx(found["flat"], rel=1e-9)
     far = results("price-plan", cap=1e9)
     assert far["ends"] == pytest.approx(far["flat"], rel=1e-6)
-    assert results("price-plan")["flat"] == price_plans.plan_profit(20, 9.36, 0.59).profit == pytest.approx(20 - 9.36)
+    one = results("price-plan", sessions=1)["flat"]
+    assert one == pytest.approx(price_plans.plan_profit(20, 9.36, 0.59).profit)
 
 
 def test_build_or_buy_is_even_at_its_break_even():
@@ -176,7 +197,7 @@ def test_texts_are_escaped_and_placed(name):
 
 def test_refusals_in_another_language_have_the_original_in_brackets():
     word = {"it must be a finite number above 0": "须大于 0", "%s; the function says: %s.": "%s（%s）"}.get
-    found = answer("price-plan", [0, 9, 1, 50, 1, 0], lambda text: word(text, text))
+    found = answer("price-plan", [0, 1, 9, 1, 50, 1, 0], lambda text: word(text, text))
     assert found.sentence == "须大于 0（price: 0; must be a positive, finite number）"
     assert set(RULES) <= set(re.findall(r'"(.*?)"', (ROOT / "src" / "advantage" / "checks.py").read_text()))
 

@@ -121,14 +121,14 @@ def test_every_slider_moves_the_answer_by_keyboard(name, open_page):
 
 def test_answer_is_said_and_the_chart_has_words(open_page, axe):
     page = open_page(PAGE)
-    page.locator("#two-sided-alpha2").fill("12")
+    page.locator("#two-sided-alpha2").fill("1.3")
     touched(page, "two-sided")
     said = page.locator("#calculator-two-sided .answer")
     assert said.get_attribute("aria-live") == "polite"
-    assert "is paid $1 a month to come" in said.inner_text()
+    assert "a developer pays −$0.200 and a host $0.700" in said.inner_text()
     chart = page.locator("#calculator-two-sided svg")
     assert chart.get_attribute("role") == "img"
-    assert "Here: 12" in chart.get_attribute("aria-label")
+    assert "Here: 1.3" in chart.get_attribute("aria-label")
     assert not axe(page)
 
 
@@ -149,15 +149,15 @@ def test_bad_input_is_said_beside_its_field(language, open_page, axe):
     field.fill("1,000")
     page.locator("#price-plan-price:not([aria-invalid])").wait_for()
     assert "1,000" in page.locator("#calculator-price-plan .answer").inner_text()
-    page.locator("#two-sided-t1").fill("1")  # of several arguments together
-    page.locator("#two-sided-t2-error").get_by_text("t1, t2: (1.0, 10.0); must be so large").wait_for()
+    page.locator("#two-sided-t1").fill("0.1")  # of several arguments together
+    page.locator("#two-sided-t2-error").get_by_text("t1, t2: (0.1, 1.0); must be so large").wait_for()
     assert not error.inner_text()
 
 
 def test_link_holds_the_settings_and_carries_them_over(open_page, address):
     page = open_page(PAGE, permissions=["clipboard-read", "clipboard-write"])
     page.locator("#unit-economics-dollars_per_hour").fill("3.5")
-    page.locator("#two-sided-alpha2").fill("12")
+    page.locator("#two-sided-alpha2").fill("0.75")
     touched(page, "two-sided")
     page.locator("#calculator-unit-economics .share").click()
     page.get_by_text(WORDS["copied"]).wait_for()

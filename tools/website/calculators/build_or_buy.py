@@ -22,15 +22,30 @@ def result(volume, output, new, cached, hit_rate, inputs, fixed, own_per_million
     }
 
 
-def five(which):
+def offers(which):
     def read():
+        from statistics import median
+
         from advantage import records
 
-        return records.prices()["five_prices"]["rows"][0][which]
+        return round(median(row[which] for row in records.prices()["offers_8b"]["rows"]), 3)
 
     return read
 
 
+def machine():
+    """The chapter's own machine with a chat: a model of 8 B weights on an H100, 0.3 of its bound sold."""
+    from advantage import records
+    from advantage.strategy import choosing
+    from advantage.strategy.unit_economics import cost_per_million, kv_bytes_per_token
+
+    chip = [records.accelerators()["H100 SXM"][what] for what in ("flops", "bytes_per_second", "memory_bytes")]
+    kept, cache = 500 * (1 + READ), kv_bytes_per_token(layers=32, kv_heads=8, d_head=128)
+    speed = choosing.written_per_second(choosing.mix(READ, HITS), kept, 8e9, cache, chip)
+    return round(cost_per_million(records.prices()["gpu_hour"]["value"], speed, 0.3), 3)
+
+
+READ, HITS = 608 / 168, 342 / 608  # a chat's, of the published day in the chapter on unit economics
 BILLS = (
     "With the input that belongs to it, a million written tokens cost {bought} from the API. For {volume} million a "
     "month the API asks {api}; your own machines cost {own}. "
@@ -40,14 +55,14 @@ CALCULATOR = Calculator(
     chapter="notebooks/strategy/build-buy-tune",
     function=result,
     arguments=[
-        Argument("volume", "Tokens written", "millions a month", 1, 100_000, 1_000, "log", 0),
-        Argument("output", "The API's output", "$ per million", 0.01, 100, five("output"), "log", 2),
-        Argument("new", "The API's new input", "$ per million", 0.01, 20, five("input"), "log", 2),
-        Argument("cached", "The API's cached input", "$ per million", 0.001, 5, five("input_cached"), "log", 3),
-        Argument("hit_rate", "Input found in the cache", "share, 0 to 1", 0, 1, round(342 / 608, 2), "even", 2),
-        Argument("inputs", "Input tokens for each one written", "tokens", 0, 300, round(608 / 168, 1), "even", 1),
-        Argument("fixed", "Your people and your idle machines", "$ a month", 100, 1_000_000, 20_000, "log", 0),
-        Argument("own_per_million", "Your machines, one more million", "$ per million", 0.01, 50, 1, "log", 2),
+        Argument("volume", "Tokens written", "millions a month", 100, 1_000_000, 30_000, "log", 0),
+        Argument("output", "The API's output", "$ per million", 0.01, 100, offers("output"), "log", 3),
+        Argument("new", "The API's new input", "$ per million", 0.01, 20, offers("input"), "log", 3),
+        Argument("cached", "The API's cached input", "$ per million", 0.001, 20, offers("input"), "log", 3),
+        Argument("hit_rate", "Input found in the cache", "share, 0 to 1", 0, 1, round(HITS, 2)),
+        Argument("inputs", "Input tokens for each one written", "tokens", 0, 300, round(READ, 1), "even", 1),
+        Argument("fixed", "Your people and your idle machines", "$ a month", 100, 1_000_000, 5_000, "log", 0),
+        Argument("own_per_million", "Your machines, one more million", "$ per million", 0.01, 50, machine, "log", 3),
     ],
     outputs={"bought": "$", "api": "$", "own": "$", "even": "#", "volume": "#", "saved": "$"},
     sentences={

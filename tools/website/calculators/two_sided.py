@@ -1,48 +1,58 @@
-"""Two-sided prices: what two competing platforms charge the two groups that meet on them."""
+"""Two-sided prices: what two competing platforms charge developers and hosts, in two games."""
 
-from advantage.strategy.two_sided import hotelling_prices, hotelling_profit
+from advantage.checks import not_negative, number, wrong
+from advantage.strategy.two_sided import bottleneck_prices, hotelling_prices, hotelling_profit
 from website.calculators.declared import Argument, Calculator, Chart, Line
 
 
-def result(t1, t2, alpha1, alpha2, f1, f2):
-    """Armstrong's two platforms, which each member joins one of."""
+def result(alpha2, alpha1, t1, t2, f1, f2, alone):
+    """Everybody on one platform (Armstrong's duopoly), and hosts on every one that is worth its fee (bottleneck)."""
     p1, p2 = hotelling_prices(t1, t2, alpha1, alpha2, f1, f2)
-    paid = [name for name, price in (("first", p1), ("second", p2)) if price < 0]
+    number("f2", f2)
+    if f2 - not_negative("alone", alone) >= (alpha1 + alpha2) / 2:
+        raise wrong(
+            "f2", f2, f"below alone + (alpha1 + alpha2)/2 = {alone + (alpha1 + alpha2) / 2:g}, or no host stays"
+        )
+    both = bottleneck_prices(t1, alpha1, alpha2, f1, f2 - alone)
     return {
-        "case": "both" if len(paid) == 2 else paid[0] if paid else "",
         "p1": p1,
         "p2": p2,
-        "size1": abs(p1),
-        "size2": abs(p2),
         "profit": hotelling_profit(t1, t2, alpha1, alpha2),
+        "both1": both.p1,
+        "both2": both.p2 + alone,
+        "both_profit": both.profit,
     }
 
 
-PROFIT = " Each platform earns {profit} a month for each user in the market, if there are as many developers."
 CALCULATOR = Calculator(
     name="two-sided",
     chapter="notebooks/strategy/two-sided",
     function=result,
     arguments=[
-        Argument("t1", "What the less liked platform costs a user, at most", "$ a month", 0.5, 30, 10, "even", 1),
-        Argument("t2", "What the less liked platform costs a developer, at most", "$ a month", 0.5, 30, 10, "even", 1),
-        Argument("alpha1", "What developers are worth to a user", "$ a month", 0, 20, 3, "even", 1),
-        Argument("alpha2", "What users are worth to a developer", "$ a month", 0, 20, 8, "even", 1),
-        Argument("f1", "What a user costs you", "$ a month", 0, 20, 1, "even", 1),
-        Argument("f2", "What a developer costs you", "$ a month", 0, 20, 2, "even", 1),
+        Argument("alpha2", "What all developers are worth to a host", "$", 0, 2, 0.5),
+        Argument("alpha1", "What all hosts are worth to a developer", "$", 0, 2, 0.4),
+        Argument("t1", "What the less liked platform costs a developer", "$, at most", 0.1, 5, 1),
+        Argument("t2", "What the less liked platform costs a host", "$, at most", 0.1, 5, 1),
+        Argument("f1", "What a developer costs you", "$", 0, 3, 0.1),
+        Argument("f2", "What a host costs you", "$", 0, 3, 0.1),
+        Argument("alone", "What a platform is worth to a host without developers", "$", 0, 3, 1.2),
     ],
-    outputs={"p1": "$", "p2": "$", "size1": "$", "size2": "$", "profit": "$"},
+    outputs={"p1": "$", "p2": "$", "profit": "$", "both1": "$", "both2": "$", "both_profit": "$"},
     sentences={
-        "": "A user pays {size1} a month and a developer {size2}." + PROFIT,
-        "first": "A user is paid {size1} a month to come, and a developer pays {size2}." + PROFIT,
-        "second": "A user pays {size1} a month, and a developer is paid {size2} to come." + PROFIT,
-        "both": "A user is paid {size1} a month to come, and a developer {size2}." + PROFIT,
+        "": "If everybody joins one platform, a developer pays {p1} and a host {p2}, and each platform earns {profit}. "
+        "If hosts join every platform that is worth its fee, a developer pays {both1} and a host {both2}, and each "
+        "platform earns {both_profit}. Who has a negative fee is paid to come."
     },
     chart=Chart(
-        "The side that is worth more to the other pays less",
+        "Who is worth more to the others pays less",
         "alpha2",
-        "dollars a month",
+        "fee ($)",
         "even",
-        [Line("p1", "a user's price"), Line("p2", "a developer's price")],
+        [
+            Line("p1", "developers, one platform each"),
+            Line("p2", "hosts, one platform each"),
+            Line("both1", "developers, hosts on both"),
+            Line("both2", "hosts, hosts on both"),
+        ],
     ),
 )
