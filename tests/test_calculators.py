@@ -235,9 +235,11 @@ def test_log_ticks_are_round_and_few(low, ratio):
     ("value", "cents", "said"),
     [
         (0, False, "0"), (-0.0, True, "0"), (1234567.8, False, "1,234,568"), (12.34, False, "12.3"),
-        (0.02675, False, "0.0267"), (2.676, True, "2.68"), (20.0, True, "20"), (0.372, True, "0.372"),
-        (0.2, False, "0.2"), (-3.5, False, "−3.5"), (-750e9, False, "−750,000,000,000"),
-        (-2e-9, True, "−0.000000002"), (math.inf, False, "–"), (math.nan, True, "–"),
+        (0.02674, False, "0.0267"), (2.676, True, "2.68"), (20.0, True, "20"), (0.372, True, "0.372"),
+        (0.6, True, "0.60"), (0.2, False, "0.2"), (-3.5, False, "−3.5"), (-750e9, False, "−750,000,000,000"),
+        (-2e-9, True, "−0.000000002"), (math.inf, False, "–"), (math.nan, True, "–"), (25652.5, False, "25,653"),
+        (0.125, True, "0.125"), (1.5e20, False, "1.50e20"), (1e-15, True, "0"),
+        (9.999, False, "10"), (0.9996, False, "1"),
     ],
 )  # fmt: skip
 def test_numbers_are_shown_with_three_digits(value, cents, said):

@@ -125,7 +125,7 @@ def test_answer_is_said_and_the_chart_has_words(open_page, axe):
     touched(page, "two-sided")
     said = page.locator("#calculator-two-sided .answer")
     assert said.get_attribute("aria-live") == "polite"
-    assert "a developer pays −$0.200 and a host $0.700" in said.inner_text()
+    assert "a developer pays −$0.20 and a host $0.70" in said.inner_text()
     chart = page.locator("#calculator-two-sided svg")
     assert chart.get_attribute("role") == "img"
     assert "Here: 1.3" in chart.get_attribute("aria-label")

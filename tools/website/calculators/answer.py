@@ -51,7 +51,8 @@ def _chart(declared, values, found, word):
     xs = [position(across, n / (POINTS - 1)) for n in range(POINTS)]
     rows = [_computed(declared, [*values[:place], x, *values[place + 1 :]]) for x in xs]
     lines = [(word(line.label), [row and row[line.y] for row in rows], found[line.y]) for line in chart.lines]
-    x_axis = (f"{word(across.label)} ({word(across.unit)})", across.spread == "log")
+    label = word(WORDS["axis"]).replace("%s", word(across.label), 1).replace("%s", word(across.unit), 1)
+    x_axis = (label, across.spread == "log")
     y_axis = (word(chart.y_label), chart.y_spread == "log")
     title = word(chart.title)
     here = word(WORDS["here"]).replace("%s", shown(values[place]))

@@ -11,23 +11,39 @@ ROW = 20  # of the legend
 DECADES = 7  # that a logarithmic axis shows, at most
 
 
+def fixed(size, digits):
+    """A number that is not negative with so many digits; halves go up, in every Python, unlike those of `format`."""
+    units = floor(size * 10**digits + 0.5)
+    whole = f"{units // 10**digits:,}"
+    return f"{whole}.{units % 10**digits:0{digits}d}" if digits else whole
+
+
+def place(value):
+    """A coordinate."""
+    return fixed(max(value, 0.0), 1).replace(",", "").removesuffix(".0")
+
+
 def shown(value, cents=False):
     """A number with three digits that count, or in whole, with commas between thousands."""
-    if value != value or value in (float("inf"), -float("inf")):
+    size = abs(value)
+    if value != value or size == float("inf"):
         return "–"
-    size = abs(value)  # formatted without its sign: Brython puts a comma after some
-    if size >= 100 or size == 0:
-        text = f"{size:,.0f}"
+    if size >= 1e15:
+        power = floor(log10(size))
+        text = f"{fixed(size / 10.0**power, 2)}e{power}"
+    elif size >= 100 or size < 1e-12:
+        text = fixed(size, 0)
     elif size >= 10:
-        text = f"{size:.2f}" if cents else f"{size:.1f}".removesuffix(".0")
+        text = fixed(size, 2) if cents else fixed(size, 1).removesuffix(".0")
     else:
-        digits = 2 - floor(log10(size))
-        text = f"{size:.{digits}f}"
+        text = fixed(size, 2 - floor(log10(size)))
         if not cents or size < 0.1:
             text = text.rstrip("0").rstrip(".")
+        elif size < 1:
+            text = text.removesuffix("0")
     if cents:
         text = text.removesuffix(".00")
-    return f"−{text}" if value < 0 else text
+    return f"−{text}" if value < 0 and text != "0" else text
 
 
 def escaped(text):
@@ -96,14 +112,14 @@ def drawn(title, x_axis, y_axis, xs, lines, here, here_said):
     parts = [f'<svg class="plot" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{alt}">']
     parts.append(f'<text class="title" x="0" y="13">{escaped(title)}</text>')
     parts += _grid(x, y, x_axis[0], y_axis[0])
-    place = x.at(here)
-    if place is not None:
-        parts.append(f'<path class="here" d="M{place:.1f} {TOP}V{HEIGHT - BOTTOM}"/>')
+    mark = x.at(here)
+    if mark is not None:
+        parts.append(f'<path class="here" d="M{place(mark)} {TOP}V{HEIGHT - BOTTOM}"/>')
     for number, (label, ys, at) in enumerate(lines):
         parts.append(f'<path class="line line-{number}" d="{_path(x, y, xs, ys)}"/>')
         dot = y.at(at)
-        if place is not None and dot is not None:
-            parts.append(f'<circle class="dot" cx="{place:.1f}" cy="{dot:.1f}" r="4.5"/>')
+        if mark is not None and dot is not None:
+            parts.append(f'<circle class="dot" cx="{place(mark)}" cy="{place(dot)}" r="4.5"/>')
         row = HEIGHT + 12 + ROW * number
         parts.append(f'<path class="line line-{number}" d="M{LEFT} {row - 4}h34"/>')
         parts.append(f'<text x="{LEFT + 42}" y="{row}">{escaped(label)}</text>')
@@ -114,11 +130,11 @@ def _path(x, y, xs, ys):
     """The commands of a line; what cannot be computed, or lies beyond the axis, is a gap."""
     parts, down = [], False
     for across, up in zip(xs, ys):
-        place, height = x.at(across), y.at(up)
+        width, height = x.at(across), y.at(up)
         if height is None:
             down = False
             continue
-        parts.append(f"{'L' if down else 'M'}{place:.1f} {height:.1f}")
+        parts.append(f"{'L' if down else 'M'}{place(width)} {place(height)}")
         down = True
     return "".join(parts)
 
@@ -126,15 +142,15 @@ def _path(x, y, xs, ys):
 def _grid(x, y, x_label, y_label):
     base = HEIGHT - BOTTOM
     for tick in x.ticks():
-        yield f'<path class="tick" d="M{x.at(tick):.1f} {base}v5"/>'
-        yield f'<text class="number" x="{x.at(tick):.1f}" y="{base + 18}" text-anchor="middle">{shown(tick)}</text>'
+        yield f'<path class="tick" d="M{place(x.at(tick))} {base}v5"/>'
+        yield f'<text class="number" x="{place(x.at(tick))}" y="{base + 18}" text-anchor="middle">{shown(tick)}</text>'
     for tick in y.ticks():
         zero = " zero" if tick == 0 else ""
-        yield f'<path class="grid{zero}" d="M{LEFT} {y.at(tick):.1f}H{WIDTH - RIGHT}"/>'
-        yield f'<text class="number" x="{LEFT - 6}" y="{y.at(tick) + 4:.1f}" text-anchor="end">{shown(tick)}</text>'
+        yield f'<path class="grid{zero}" d="M{LEFT} {place(y.at(tick))}H{WIDTH - RIGHT}"/>'
+        yield f'<text class="number" x="{LEFT - 6}" y="{place(y.at(tick) + 4)}" text-anchor="end">{shown(tick)}</text>'
     yield f'<path class="axis" d="M{LEFT} {TOP}V{base}H{WIDTH - RIGHT}"/>'
     middle = (LEFT + WIDTH - RIGHT) / 2
-    yield f'<text x="{middle:.0f}" y="{base + 38}" text-anchor="middle">{escaped(x_label)}</text>'
+    yield f'<text x="{place(middle)}" y="{base + 38}" text-anchor="middle">{escaped(x_label)}</text>'
     up = (TOP + base) / 2
-    turned = f'text-anchor="middle" transform="rotate(-90 12 {up:.0f})"'
-    yield f'<text x="12" y="{up:.0f}" {turned}>{escaped(y_label)}</text>'
+    turned = f'text-anchor="middle" transform="rotate(-90 12 {place(up)})"'
+    yield f'<text x="12" y="{place(up)}" {turned}>{escaped(y_label)}</text>'

@@ -26,6 +26,7 @@ WORDS = {  # of the page itself
     "failed": "Python could not be loaded. The result is that of the start.",
     "noscript": "The sliders need JavaScript. What you see is the result of the start.",
     "money": "$%s",
+    "axis": "%s (%s)",
     "refused": "%s.",
     "held": "%s; the function says: %s.",
     "none": "No result for these settings.",

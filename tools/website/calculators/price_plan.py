@@ -30,8 +30,8 @@ CALCULATOR = Calculator(
     arguments=[
         Argument("price", "Price of the plan", "$ a month", 1, 200, 20, "log", 2),
         Argument("sessions", "Use of an average customer", "sessions a month", 0.5, 20, 4, "even", 1),
-        Argument("mean", "Mean cost of a session", "$", 0.1, 50, 9.36, "log", 2),
-        Argument("median", "Median cost of a session", "$", 0.01, 20, 0.59, "log", 2),
+        Argument("mean", "Mean cost of a session", "dollars", 0.1, 50, 9.36, "log", 2),
+        Argument("median", "Median cost of a session", "dollars", 0.01, 20, 0.59, "log", 2),
         Argument("cap", "Cost at which a limit begins", "$ a month", 1, 500, 40, "log", 2),
         Argument("overage", "Charge above the limit", "$ for each $ of cost", 0, 3, 1.2),
         Argument("leave_below", "Customers who cost less than this leave", "$ a month", 0, 10, 0),
