@@ -75,7 +75,7 @@ def position(argument, share):
 
 def _refusal(declared, error, word):
     """The function's own words; in another language what they mean, with these in brackets."""
-    named = error.partition(":")[0].split(", ")
+    named = error.partition(":")[0].replace(",", " ").split()
     meant = [argument for argument in declared.arguments if argument.name in named]
     sentence = word(WORDS["refused"]).replace("%s", error)
     rule = RULES.get(error.partition("; must be ")[2])

@@ -1,6 +1,6 @@
 """Two-sided prices: what two competing platforms charge developers and hosts, in two games."""
 
-from advantage.checks import not_negative, number, wrong
+from advantage.checks import not_negative, number
 from advantage.strategy.two_sided import bottleneck_prices, hotelling_prices, hotelling_profit
 from website.calculators.declared import Argument, Calculator, Chart, Line
 
@@ -8,12 +8,11 @@ from website.calculators.declared import Argument, Calculator, Chart, Line
 def result(alpha2, alpha1, t1, t2, f1, f2, alone):
     """Everybody on one platform (Armstrong's duopoly), and hosts on every one that is worth its fee (bottleneck)."""
     p1, p2 = hotelling_prices(t1, t2, alpha1, alpha2, f1, f2)
-    number("f2", f2)
-    if f2 - not_negative("alone", alone) >= (alpha1 + alpha2) / 2:
-        raise wrong(
-            "f2", f2, f"below alone + (alpha1 + alpha2)/2 = {alone + (alpha1 + alpha2) / 2:g}, or no host stays"
-        )
-    both = bottleneck_prices(t1, alpha1, alpha2, f1, f2 - alone)
+    net = number("f2", f2) - not_negative("alone", alone)
+    try:
+        both = bottleneck_prices(t1, alpha1, alpha2, f1, net, t2)
+    except ValueError as error:  # its f2 is what a host costs less what the platform is worth to it alone
+        raise ValueError(str(error).replace("f2:", "f2 - alone:", 1)) from None
     return {
         "p1": p1,
         "p2": p2,
