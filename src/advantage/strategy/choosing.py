@@ -3,32 +3,19 @@
 Plain arithmetic and the standard library, so that it also runs in a browser.
 """
 
-from typing import NamedTuple
+from collections import namedtuple
 
 from advantage.checks import not_negative, positive, share, text, wrong
 from advantage.strategy import unit_economics as ue
 
-
-class Way(NamedTuple):
-    """One way to a model, with what it costs and how often it succeeds."""
-
-    name: str
-    per_try: float  # dollars of tokens for one try
-    success: float  # share of tries that are accepted
-    monthly: float = 0.0  # dollars a month, whatever the volume: people, a machine that is kept
-    upfront: float = 0.0  # dollars before the first answer: labels, training
-    renewal: float = 0.0  # dollars to make it anew when the base model's next release comes
-    examples: float = 0  # labelled examples that it takes
-    inside: bool = False  # whether the data stay in the house
-
-
-class Verdict(NamedTuple):
-    """What a way costs for a task; `against` says why it cannot be taken, and is empty where it can."""
-
-    name: str
-    per_accepted: float  # dollars, all counted
-    total: float  # dollars over all months
-    against: str
+# One way to a model: dollars of tokens for a try, the share of tries that is accepted; dollars a month whatever the
+# volume, before the first answer, and to make it anew at each release of the base model; labelled examples that it
+# takes; whether the data stay in the house.
+Way = namedtuple(
+    "Way", "name per_try success monthly upfront renewal examples inside", defaults=(0.0, 0.0, 0.0, 0, False)
+)
+# Dollars for an accepted answer, all counted, and over all months; why it cannot be taken, empty where it can.
+Verdict = namedtuple("Verdict", "name per_accepted total against")
 
 
 def mix(read: float, hit_rate: float = 0.0, write_share: float = 0.0) -> dict[str, float]:
