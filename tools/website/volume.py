@@ -108,11 +108,11 @@ def still(article: Tag) -> None:
     for form in article.select("form.calculator"):
         form.name, form.attrs = "div", {"class": form["class"], "id": form["id"]}
         for control in form.select(".control"):
-            control.attrs = {"class": control["class"]}
-            control.label.name, control.label.attrs = "strong", {}
+            control.attrs, label = {"class": control["class"]}, control.label
+            label.name, label.attrs = "strong", {}
         for field in form.select("input"):
             field.replace_with(field["value"])
-        for element in form.select("[aria-live]"):
+        for element in form.select("[aria-live], .controls"):
             element.attrs = {"class": element["class"]}
         for svg in form.select("svg"):
             svg["viewBox"] = svg.attrs.pop("viewbox", svg.get("viewBox"))
