@@ -143,7 +143,9 @@ def _grid(x, y, x_label, y_label):
     base = HEIGHT - BOTTOM
     for tick in x.ticks():
         yield f'<path class="tick" d="M{place(x.at(tick))} {base}v5"/>'
-        yield f'<text class="number" x="{place(x.at(tick))}" y="{base + 18}" text-anchor="middle">{shown(tick)}</text>'
+        anchor = "end" if x.at(tick) > WIDTH - RIGHT - 20 and len(shown(tick)) > 4 else "middle"
+        right = x.at(tick) + (8 if anchor == "end" else 0)
+        yield f'<text class="number" x="{place(right)}" y="{base + 18}" text-anchor="{anchor}">{shown(tick)}</text>'
     for tick in y.ticks():
         zero = " zero" if tick == 0 else ""
         yield f'<path class="grid{zero}" d="M{LEFT} {place(y.at(tick))}H{WIDTH - RIGHT}"/>'
