@@ -62,7 +62,7 @@ def log_ticks(low, high):
     if high < 10 * low:
         return even_ticks(low, high)
     powers = range(floor(log10(low)), ceil(log10(high)) + 1)
-    few = len(powers) <= 4
+    few = len(powers) <= 3
     ticks = [m * 10.0**n for n in powers for m in ((1, 2, 5) if few else (1,))]
     return [tick for tick in ticks if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
 
