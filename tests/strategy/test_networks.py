@@ -9,13 +9,16 @@ from scipy.optimize import brentq
 from advantage.strategy import networks as nw
 
 
-def settle(surplus, bases, effect, compatible, rounds=2_000):
-    """Best replies to the other's output and to expectations, iterated until both come true."""
+def settle(surplus, bases, effect, seen, rounds=2_000):
+    """Best replies to the other's output and to expectations, iterated until both come true.
+
+    seen[i, j]: whether users of firm i count those of firm j; True for all, False for one's own only.
+    """
     bases, outputs = np.asarray(bases, dtype=float), np.zeros(len(bases))
+    if isinstance(seen, bool):
+        seen = np.ones((len(bases),) * 2) if seen else np.eye(len(bases))
     for _ in range(rounds):
-        users = bases + outputs
-        network = users.sum() if compatible else users
-        reply = (surplus + effect * network - (outputs.sum() - outputs)) / 2
+        reply = (surplus + effect * np.asarray(seen) @ (bases + outputs) - (outputs.sum() - outputs)) / 2
         outputs = np.maximum(0, outputs + 0.2 * (reply - outputs))
     return outputs
 
@@ -38,18 +41,28 @@ def test_two_networks_that_have_users(bases, compatible):
     assert nw.network_duopoly(2, 0, 0, 0.3, compatible).own == pytest.approx(nw.network_cournot(2, 2, 0.3, compatible))
 
 
-@given(st.floats(0.1, 10), st.floats(0.02, 0.95))
-def test_a_large_network_refuses(surplus, effect):
+@pytest.mark.parametrize("effect", [0, 0.3, 0.6])
+@pytest.mark.parametrize("bases", [(0, 0), (0, 1), (0.4, 0.2), (3, 0), (12, 0)])
+def test_an_adapter_of_one_side(bases, effect):
+    """Reference: best-response iteration, the corner where the rival sells nothing included."""
+    found = nw.one_way(1, *bases, effect)
+    assert found == pytest.approx(settle(1, bases, effect, [[1, 1], [0, 1]]), abs=1e-8)
+    assert found.own >= nw.network_duopoly(1, *bases, effect, False).own - 1e-12
+
+
+@given(st.floats(0.1, 10), st.floats(0.02, 0.95), st.floats(0, 5))
+def test_a_large_network_refuses(surplus, effect, rival):
     """Reference: the root of the difference of the two outputs; twice the money, twice the base."""
 
     def gain(base):
-        apart, together = (nw.network_duopoly(surplus, base, 0, effect, yes).own for yes in (False, True))
+        apart, together = (nw.network_duopoly(surplus, base, rival, effect, yes).own for yes in (False, True))
         return together - apart
 
-    found = nw.refusal_base(surplus, effect)
-    assert found == pytest.approx(brentq(gain, 0, 4 * surplus, xtol=1e-13), rel=1e-6)
+    found = nw.refusal_base(surplus, effect, rival)
+    far = (4 * surplus + 4 * rival) / (1 - effect)
+    assert found == pytest.approx(brentq(gain, 0, far, xtol=1e-13), rel=1e-6)
     assert gain(0.9 * found) > 0 > gain(1.1 * found)
-    assert nw.refusal_base(2 * surplus, effect) == pytest.approx(2 * found)
+    assert nw.refusal_base(2 * surplus, effect, 2 * rival) == pytest.approx(2 * found)
 
 
 def ruin(a, b, q):
@@ -108,6 +121,8 @@ def test_the_lead_that_is_needed():
         (lambda: nw.network_duopoly(1, -1, 0, 0.1, True), "own_base: -1"),
         (lambda: nw.network_duopoly(1, 0, float("nan"), 0.1, True), "rival_base: nan"),
         (lambda: nw.refusal_base(1, 1.5), "effect: 1.5"),
+        (lambda: nw.refusal_base(1, 0.3, -1), "rival_base: -1"),
+        (lambda: nw.one_way(1, -1, 0, 0.3), "own_base: -1"),
         (lambda: nw.lead_needed(1, 0), "effect: 0"),
         (lambda: nw.lead_needed(1, 1, 1), "compatibility: 1"),
         (lambda: nw.lock_in(0, 3), "lead_a: 0"),

@@ -121,6 +121,22 @@ def test_bottleneck():
     assert static[:3] == pytest.approx((1.1, -0.25, 0.25))
 
 
+@given(st.floats(1.2, 3), st.floats(0.6, 2), st.floats(0, 0.8), st.floats(0, 0.8), st.floats(0.1, 10))
+def test_bottleneck_in_another_currency(t1, t2, alpha1, alpha2, money):
+    """Reference: all amounts times a number give all fees times it and the same members; slopes of profit are zero."""
+    closed = ts.bottleneck_prices(t1, alpha1, alpha2, 0.1, -0.2, t2)
+    other = ts.bottleneck_prices(*(money * x for x in (t1, alpha1, alpha2, 0.1, -0.2, t2)))
+    assert other == pytest.approx((money * closed.p1, money * closed.p2, closed.n2, money * closed.profit))
+
+    def profit(p):
+        gap = p[0] - closed.p1 + alpha1 * (p[1] - closed.p2) / t2
+        n1 = 0.5 - gap / (2 * (t1 - alpha1 * alpha2 / t2))
+        return (p[0] - 0.1) * n1 + (p[1] + 0.2) * (alpha2 * n1 - p[1]) / t2
+
+    assert slope(profit, np.array(closed[:2])) == pytest.approx([0, 0], abs=1e-7)
+    assert profit(closed[:2]) == pytest.approx(closed.profit)
+
+
 def test_critical_mass():
     """Reference: the roots of n² − n + p, and a crowd that joins and leaves."""
     assert ts.critical_mass(0.2) == pytest.approx((0.2764, 0.7236), abs=5e-5)
@@ -238,6 +254,8 @@ def test_arrays_are_taken_entry_by_entry():
         (lambda: ts.bottleneck_prices(0.1, 1, 1, 0, 0), "t1: 0.1; must be above"),
         (lambda: ts.bottleneck_prices(5, 1, 1, 0, 1), "f2: 1.0; must be below"),
         (lambda: ts.bottleneck_prices(5, -1, 1, 0, 1), "alpha1: -1"),
+        (lambda: ts.bottleneck_prices(5, 1, 1, 0, -1.1), "f2: -1.1; must be at least -1"),
+        (lambda: ts.bottleneck_prices(5, 1, 1, 0, 0, 0), "t2: 0"),
         (lambda: ts.critical_mass(0), "price: 0"),
         (lambda: ts.critical_mass(float("inf")), "price: inf"),
         (lambda: ts.multihoming_prices(1, 1, 0.4, 0.8, 0.2, 1.2, 0.1, 0.1), "v1, t1: "),

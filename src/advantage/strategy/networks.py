@@ -55,16 +55,36 @@ def network_duopoly(surplus: float, own_base: float, rival_base: float, effect: 
     return Sales(worth[0] / (2 - effect), 0.0) if rival <= 0 else Sales(own, rival)
 
 
-def refusal_base(surplus: float, effect: float) -> float:
-    """The installed base from which a firm earns more if a newcomer without one cannot connect.
+def one_way(surplus: float, own_base: float, rival_base: float, effect: float) -> Sales:
+    """`network_duopoly` where the first firm's users count the rival's and not the reverse: an adapter of its own.
 
-    S (1 − b)/(3 − 3 b + b²), where the two outputs of `network_duopoly` are equal.
+    (2 − b) x + (1 − b) y = S + b (own_base + rival_base) and x + (2 − b) y = S + b rival_base.
 
     Args:
         surplus, effect: as in `network_cournot`.
+        own_base, rival_base: units in use already.
     """
     surplus, effect = positive("surplus", surplus), _effect(effect)
-    return surplus * (1 - effect) / (3 - 3 * effect + effect**2)
+    own_base, rival_base = not_negative("own_base", own_base), not_negative("rival_base", rival_base)
+    worth = surplus + effect * (own_base + rival_base), surplus + effect * rival_base
+    free = 2 - effect
+    rival = (free * worth[1] - worth[0]) / (free**2 - (1 - effect))
+    return Sales(worth[0] / free, 0.0) if rival <= 0 else Sales((worth[0] - (1 - effect) * rival) / free, rival)
+
+
+def refusal_base(surplus: float, effect: float, rival_base: float = 0.0) -> float:
+    """The installed base from which a firm earns more if a rival with a base of its own cannot connect.
+
+    (S (1 − b) + R (6 − 6 b + b²))/(3 − 3 b + b²), where the two outputs of `network_duopoly` are equal; if the rival
+    sells nothing apart, R (2 − b)/(1 − b) − S/b.
+
+    Args:
+        surplus, effect: as in `network_cournot`.
+        rival_base: R, units of the rival's in use already.
+    """
+    surplus, effect, rival_base = positive("surplus", surplus), _effect(effect), not_negative("rival_base", rival_base)
+    both = (surplus * (1 - effect) + rival_base * (6 - 6 * effect + effect**2)) / (3 - 3 * effect + effect**2)
+    return max(both, rival_base * (2 - effect) / (1 - effect) - surplus / effect) if effect else both
 
 
 def lead_needed(preference: float, effect: float, compatibility: float = 0.0) -> int:

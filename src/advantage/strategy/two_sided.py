@@ -100,30 +100,35 @@ def monopoly_prices(alpha1: float, alpha2: float, f1: float, f2: float) -> Monop
     return Monopoly(p1, p2, n1, n2, (p1 - f1) * n1 + (p2 - f2) * n2)
 
 
-def bottleneck_prices(t1: float, alpha1: float, alpha2: float, f1: float, f2: float) -> Bottleneck:
-    """Two platforms; group 1 joins one of them, group 2 both if it pays: n2 = α2 n1 − p2 on each, symmetric.
+def bottleneck_prices(t1: float, alpha1: float, alpha2: float, f1: float, f2: float, t2: float = 1.0) -> Bottleneck:
+    """Two platforms; group 1 joins one of them, group 2 both if it pays: n2 = (α2 n1 − p2)/t2 on each, symmetric.
 
-    n2 = ½ ((α1 + α2)/2 − f2), p2 = α2/2 − n2, and p1 = f1 + t1 − α2 n2 − α1 α2/2 when each takes its rival's *fees* as
-    given (when it takes the rival's offered utilities as given, the last term is absent).
+    n2 = ((α1 + α2)/2 − f2)/(2 t2), p2 = α2/2 − t2 n2, and p1 = f1 + t1 − α2 n2 − α1 α2/(2 t2) when each takes its
+    rival's *fees* as given (when it takes the rival's offered utilities as given, the last term is absent).
     The model is Armstrong's competitive bottleneck (2006); the linear case is worked out by us.
 
     Args:
-        t1, alpha1, alpha2, f1: as in `hotelling_prices`.
+        t1, alpha1, alpha2, f1, t2: as in `hotelling_prices`.
         f2: what a member of group 2 costs the platform. If membership is worth v to group 2 without anybody else there,
             give f2 − v; the fee is then p2 + v.
 
     Raises:
-        ValueError: an argument is out of range, group 2 stays away, or the best replies do not meet in the middle.
+        ValueError: an argument is out of range, nobody or more than all of group 2 would join, or the best replies do
+            not meet in the middle.
     """
-    t1, alpha1, alpha2 = positive("t1", t1), not_negative("alpha1", alpha1), not_negative("alpha2", alpha2)
+    t1, t2 = positive("t1", t1), positive("t2", t2)
+    alpha1, alpha2 = not_negative("alpha1", alpha1), not_negative("alpha2", alpha2)
     f1, f2 = number("f1", f1), number("f2", f2)
-    least = max(alpha1 * alpha2, ((alpha1 + alpha2) ** 2 + 4 * alpha1 * alpha2) / 8)
+    least = max(alpha1 * alpha2, ((alpha1 + alpha2) ** 2 + 4 * alpha1 * alpha2) / 8) / t2
     if t1 <= least:
         raise wrong("t1", t1, f"above {least:g}, or one platform takes all")
-    n2 = ((alpha1 + alpha2) / 2 - f2) / 2
+    middle = (alpha1 + alpha2) / 2
+    n2 = (middle - f2) / (2 * t2)
     if n2 <= 0:
-        raise wrong("f2", f2, f"below (alpha1 + alpha2)/2 = {(alpha1 + alpha2) / 2:g}, or group 2 stays away")
-    p1, p2 = f1 + t1 - alpha2 * n2 - alpha1 * alpha2 / 2, alpha2 / 2 - n2
+        raise wrong("f2", f2, f"below (alpha1 + alpha2)/2 = {middle:g}, or group 2 stays away")
+    if n2 > 1:
+        raise wrong("f2", f2, f"at least {middle - 2 * t2:g}, or more than all of group 2 would join")
+    p1, p2 = f1 + t1 - alpha2 * n2 - alpha1 * alpha2 / (2 * t2), alpha2 / 2 - t2 * n2
     return Bottleneck(p1, p2, n2, (p1 - f1) / 2 + (p2 - f2) * n2)
 
 
