@@ -50,6 +50,7 @@ def offers() -> list[dict[str, Any]]:
     rows = [
         {"seller": p.id, "model": m.id, "input": dollars(newest(m.prices), "input"),
          "output": dollars(newest(m.prices), "output")}
+        | ({"input_cached": dollars(newest(m.prices), "cache_read")} if newest(m.prices).cache_read_mtok else {})
         for p in data_snapshot.get_snapshot().providers
         for m in p.models
         if SAME_MODEL.search(m.id.replace("llama3", "llama-3")) and not OTHER.search(m.id)
@@ -87,13 +88,17 @@ def five() -> list[dict[str, Any]]:
 
 
 def tiers() -> list[dict[str, Any]]:
-    """Four prices of three models of one seller, dearest first; long contexts cost more and are left out."""
+    """Four prices of three models of one seller, dearest first, and of the last one's calls that read much."""
     names = {"input": "input", "input_cached": "cache_read", "cache_write": "cache_write", "output": "output"}
-    models = [f"claude-{size}-5-5" for size in ("opus", "sonnet", "haiku")]
-    return [
-        {"model": model} | {ours: dollars(entry("anthropic", model).prices, theirs) for ours, theirs in names.items()}
-        for model in models
+    found = {model: entry("anthropic", f"claude-{model}-5-5").prices for model in ("opus", "sonnet", "haiku")}
+    rows = [
+        {"model": f"claude-{model}-5-5"} | {ours: dollars(prices, theirs) for ours, theirs in names.items()}
+        for model, prices in found.items()
     ]
+    tiers = {ours: getattr(found["haiku"], f"{theirs}_mtok").tiers[0] for ours, theirs in names.items()}
+    above = {tier.start for tier in tiers.values()}.pop()
+    long = {ours: float(tier.price) for ours, tier in tiers.items()}
+    return [*rows, {"model": f"claude-haiku-5-5, above {above:,} tokens", **long}]
 
 
 def frozen() -> dict[str, dict[str, Any]]:
@@ -102,7 +107,7 @@ def frozen() -> dict[str, dict[str, Any]]:
         "offers_8b": (offers(), "Llama 3.1 8B Instruct: every offer whose name says so, price of today's list"),
         "day_lists": (day_lists(), "DeepSeek's price lists, each with a day on which it held"),
         "five_prices": (five(), "claude-sonnet-5-5: the five prices of a token"),
-        "three_tiers": (tiers(), "three models of one seller, prices of the first tier, at once"),
+        "three_tiers": (tiers(), "three models of one seller, at once"),
     }
     source = f"genai-prices {version('genai-prices')}"
     unit = "$ per million tokens"

@@ -105,7 +105,7 @@ def test_a_step_that_fails_does_not_raise():
 
 # --- the printed book ------------------------------------------------------------------------------------------------
 
-CHAPTERS = ["book/how-to-use", "notebooks/models/attention"]
+CHAPTERS = ["book/how-to-use", "notebooks/models/attention", "book/calculators"]
 
 
 @pytest.fixture(scope="module", params=["en", "zh_CN"])

@@ -75,6 +75,8 @@ def text(name: str, value) -> str:
 
 def every(condition) -> bool:
     """Whether a condition holds, for all entries where it is an array."""
+    if isinstance(condition, bool):  # first, for in a browser's Python a question for what is not there takes long
+        return condition
     return bool(condition.all()) if hasattr(condition, "all") else bool(condition)
 
 
@@ -87,6 +89,8 @@ def _held(name, value, condition, right):
 
 def _floats(value):
     """The value in float64; None where it is no number."""
+    if type(value) in (float, int) and -1e300 < value < 1e300:  # first, as in `every`
+        return float(value)
     kind = str(getattr(value, "dtype", "")).lower()
     if "int" in kind or "float" in kind:
         return value.double() if hasattr(value, "double") else value.astype(float)

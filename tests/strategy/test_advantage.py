@@ -271,13 +271,25 @@ def test_break_even():
 
 
 def test_a_platform_now_or_later():
-    """Reference: by hand; and draws of the share that can reuse it, the firm knowing it after k projects."""
-    assert adv.platform_now_or_later(400, 80, 12, 0.5, 0.9, 0.2, 2) == pytest.approx((128, 160))
+    """Reference: by hand; and draws of projects that can reuse it or not, the firm building where the mean pays."""
+    assert adv.platform_now_or_later(400, 80, 12, 0.5, 0.9, 0.2, 0) == pytest.approx((128, 128))
+    assert adv.platform_now_or_later(400, 80, 12, 0.5, 0.9, 0.2, 1) == pytest.approx((128, 154))
     rng = np.random.default_rng(3)
     reuse = np.where(rng.random(400_000) < 0.5, 0.9, 0.2)
+    worth = 10 * reuse * 80 - 400
+    won = rng.binomial(2, reuse)
+    drawn = sum(max(0, worth[won == k].sum()) for k in range(3)) / len(won)
     now, later = adv.platform_now_or_later(400, 80, 12, 0.5, 0.9, 0.2, 2)
     assert (12 * reuse * 80 - 400).mean() == pytest.approx(now, abs=3)
-    assert np.maximum(0, 10 * reuse * 80 - 400).mean() == pytest.approx(later, abs=2)
+    assert drawn == pytest.approx(later, abs=2)
+
+
+@given(st.integers(0, 20), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_more_is_known_after_more_projects(wait, chance, reused, otherwise):
+    """Reference: a look that costs nothing never hurts, and knowing r for certain is worth most."""
+    worth = [adv.platform_now_or_later(400, 80, 12 + k, chance, reused, otherwise, k)[1] for k in (wait, wait + 1)]
+    certain = chance * max(0, 960 * reused - 400) + (1 - chance) * max(0, 960 * otherwise - 400)
+    assert worth[0] <= worth[1] + 1e-9 <= certain + 2e-9
 
 
 @given(st.floats(0, 1e3), st.floats(0, 1e2), st.integers(0, 50), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
@@ -351,6 +363,7 @@ def test_the_best_of_k(k, worth):
         (lambda: adv.deviation_gain(1, -0.5), "switching: -0.5"),
         (lambda: adv.deviation_gain(1, 0.5, 0.5, 0.6), "unchanged, new"),
         (lambda: adv.platform_now_or_later(1, 1, 2, 0.5, 1, 0, 3), "wait: 3"),
+        (lambda: adv.platform_now_or_later(1, 1, 2, 0.5, 1, 0, 0.5), "wait: 0.5"),
         (lambda: adv.platform_now_or_later(1, 1, 2, 1.5, 1, 0, 1), "chance: 1.5"),
         (lambda: adv.detection_chance(100, 0.2, 0.1), "discordance: 0.1"),
         (lambda: adv.detection_chance(0, 0.1, 0.1), "items: 0"),

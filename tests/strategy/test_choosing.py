@@ -114,3 +114,33 @@ def test_bad_input_is_named(call, name):
     """Reference: the docstrings."""
     with pytest.raises(ValueError, match=f"^{name}"):
         call()
+
+
+SUCCESS = {"API": 0.9, "small API": 0.8, "router": 0.85, "open weights": 0.75, "fine-tune": 0.88, "distil": 0.85}
+
+
+def test_the_ten_ways_by_hand():
+    """Reference: each way written out; 750,001 tries of open weights are the first that take a second machine."""
+    priced = {"strong": 0.01, "weak": 0.002, "open": 0.001}
+    arguments = (SUCCESS, (1_500, 750_000), 4_000, (8_000, 3_000, 1_000), (3_100, 1_500, 200), 1e6)
+    ways = {way.name: way for way in choosing.ten_ways(562_500, priced, *arguments)}
+    assert len(ways) == 10
+    assert ways["router"].per_try == pytest.approx(0.35 * 0.01 + 0.65 * 0.002)
+    assert (ways["dedicated"].monthly, ways["own machine"].monthly) == (2_250, 5_500)
+    assert ways["fine-tune, own"] == Way("fine-tune, own", 0.0, 0.88, 5_500, 8_000, 3_000, 1_000, True)
+    assert ways["distil"] == Way("distil", 0.001, 0.85, 0.0, 3_100, 1_500, 200)
+    assert [name for name, way in ways.items() if way.inside] == ["own machine", "fine-tune, own", "pre-train"]
+    more = {way.name: way for way in choosing.ten_ways(562_501, priced, *arguments)}
+    assert (more["own machine"].monthly, more["fine-tune, own"].monthly) == (7_000, 5_500)
+
+
+def test_without_open_weights_three_ways_are_left():
+    """Reference: a call longer than the window of the open model can only be bought."""
+    rest = ((1_500, 750_000), 4_000, (8_000, 3_000, 1_000), (3_100, 1_500, 200), 1e6)
+    left = choosing.ten_ways(1_000, {"strong": 0.01, "weak": 0.002}, SUCCESS, *rest)
+    assert [way.name for way in left] == ["API", "small API", "router"]
+    short = {name: p for name, p in SUCCESS.items() if name != "distil"}
+    with pytest.raises(ValueError, match=r"^success: .*must have distil too"):
+        choosing.ten_ways(1_000, {"strong": 1, "weak": 1}, short, *rest)
+    with pytest.raises(ValueError, match=r"^success of fine-tune"):
+        choosing.ten_ways(1, {"strong": 1, "weak": 1, "open": 1}, {**SUCCESS, "fine-tune": 0}, *rest)

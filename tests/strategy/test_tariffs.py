@@ -96,6 +96,16 @@ def test_the_best_fee(price, worth, allowance, rival, between):
         assert best.profit + best.surplus <= worth * exp(-1 / worth) * (joint * crowd.need).sum() + 1e-9
 
 
+@pytest.mark.parametrize("nodes", [151, 401, 1_001])
+def test_who_is_indifferent_takes_it(nodes):
+    """Reference: credits of $20 at 1.5 are for heavy users the rival's meter at 1.5, to the cent: a limit of fees."""
+    crowd = tariffs.people(9.36, 0.59, nodes=nodes)
+    tied = tariffs.offer(crowd, 2.0, 20 / 1.5, 1.5, 20, 1.5)
+    below = tariffs.offer(crowd, 2.0, 20 / 1.5, 1.5, 20 - 1e-6, 1.5)
+    assert (tied.profit, tied.joined) == pytest.approx((below.profit, below.joined), rel=1e-6)
+    assert tariffs.offer(crowd, 2.0, 20 / 1.5, 1.5, 20 + 1e-3, 1.5).joined < tied.joined / 2
+
+
 @given(st.floats(0.1, 10))
 def test_dollars_or_cents(unit):
     """Reference: needs, allowance and fee in another unit change nothing else."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 from advantage.strategy import two_sided as ts
 
@@ -121,6 +121,22 @@ def test_bottleneck():
     assert static[:3] == pytest.approx((1.1, -0.25, 0.25))
 
 
+@given(st.floats(1.2, 3), st.floats(0.6, 2), st.floats(0, 0.8), st.floats(0, 0.8), st.floats(0.1, 10))
+def test_bottleneck_in_another_currency(t1, t2, alpha1, alpha2, money):
+    """Reference: all amounts times a number give all fees times it and the same members; slopes of profit are zero."""
+    closed = ts.bottleneck_prices(t1, alpha1, alpha2, 0.1, -0.2, t2)
+    other = ts.bottleneck_prices(*(money * x for x in (t1, alpha1, alpha2, 0.1, -0.2, t2)))
+    assert other == pytest.approx((money * closed.p1, money * closed.p2, closed.n2, money * closed.profit))
+
+    def profit(p):
+        gap = p[0] - closed.p1 + alpha1 * (p[1] - closed.p2) / t2
+        n1 = 0.5 - gap / (2 * (t1 - alpha1 * alpha2 / t2))
+        return (p[0] - 0.1) * n1 + (p[1] + 0.2) * (alpha2 * n1 - p[1]) / t2
+
+    assert slope(profit, np.array(closed[:2])) == pytest.approx([0, 0], abs=1e-7)
+    assert profit(closed[:2]) == pytest.approx(closed.profit)
+
+
 def test_critical_mass():
     """Reference: the roots of n² − n + p, and a crowd that joins and leaves."""
     assert ts.critical_mass(0.2) == pytest.approx((0.2764, 0.7236), abs=5e-5)
@@ -143,19 +159,67 @@ def test_critical_mass_solves_its_equation(price):
     assert [low * (1 - low), high * (1 - high)] == pytest.approx([price, price], rel=1e-9)
 
 
-@pytest.mark.parametrize("compatible", [False, True])
-@pytest.mark.parametrize(("n", "b"), [(2, 0.3), (5, 0.1), (1, 0.9)])
-def test_networks_against_expectations_that_come_true(n, b, compatible):
-    """Reference: each firm's best reply to outputs and expectations, iterated; .37037 and .41667 for two."""
-    outputs = np.zeros(n)
-    for _ in range(20000):
-        network = outputs.sum() if compatible else outputs
-        reply = (1 + b * network - (outputs.sum() - outputs)) / 2
-        outputs = outputs + 0.2 * (reply - outputs)
-    x = ts.network_cournot(1, n, b, compatible)
-    assert outputs == pytest.approx(x, abs=1e-8)
-    if n == 2:
-        assert x == pytest.approx(0.41667 if compatible else 0.37037, abs=5e-6)
+def both_multihome(p, rival, t, alpha, v, rounds=300):
+    """Members of a platform and of its rival, where each of them looks at what the platform adds to the other."""
+    n, m = np.full(2, 0.7), np.full(2, 0.7)
+    for _ in range(rounds):
+        n = (v + alpha * (1 - m[::-1]) - p) / t
+        m = (v + alpha * (1 - n[::-1]) - rival) / t
+    return n
+
+
+def test_multihoming_on_both_sides():
+    """Reference: best-response iteration in fees on a crowd that joins and leaves until it stays."""
+    t, alpha, v, f = np.array([1.0, 0.9]), np.array([0.4, 0.7]), np.array([1.2, 1.1]), np.array([0.1, 0.2])
+
+    def profit(p, rival):
+        return float((p - f) @ both_multihome(p, rival, t, alpha, v, 200))
+
+    closed = ts.multihoming_prices(*t, *alpha, *v, *f)
+    fees = np.array(closed[:2])
+    assert both_multihome(fees, fees, t, alpha, v) == pytest.approx(closed[2:4], abs=1e-10)
+    assert profit(fees, fees) == pytest.approx(closed.profit, abs=1e-10)
+    assert slope(lambda p: profit(p, fees), fees, 1e-3) == pytest.approx([0, 0], abs=1e-8)
+    prices = np.array([0.4, 0.9])
+    for _ in range(60):  # the profit is a parabola in each fee: its top from three points
+        reply = prices.copy()
+        for i, e in enumerate(np.eye(2)):
+            low, here, high = (profit(prices + step * e, prices) for step in (-0.1, 0, 0.1))
+            reply[i] += 0.05 * (high - low) / (2 * here - high - low)
+        prices = reply
+    assert prices == pytest.approx(fees, abs=1e-8)
+
+
+@given(st.floats(0.8, 1.2), st.floats(0.8, 1.2), st.floats(0, 0.4), st.floats(0, 0.4))
+def test_a_side_is_not_subsidised_for_the_other(t1, t2, alpha1, alpha2):
+    """Reference: own demand on one side does not move with one's own fee on the other; without externalities, v and f
+    meet half-way; two sides that are alike pay alike."""
+    t, alpha, v = np.array([t1, t2]), np.array([alpha1, alpha2]), np.array([1.2, 1.2])
+    cheap, dear = (both_multihome(np.array([0.6, p]), np.array([0.6, 0.6]), t, alpha, v)[0] for p in (0.5, 0.7))
+    assert cheap == pytest.approx(dear, abs=1e-9)
+    assert ts.multihoming_prices(1, 1, 0, 0, 1.4, 1.2, 0.1, 0.1)[:2] == pytest.approx((0.75, 0.65))
+    found = ts.multihoming_prices(1, 1, alpha1, alpha1, 1.2, 1.2, 0.1, 0.1)
+    assert found.p1 == pytest.approx(found.p2)
+    assert found.n1 == pytest.approx(found.n2)
+
+
+@given(st.floats(0.01, 3), st.floats(0, 1), st.floats(0.5, 100))
+def test_a_fee_on_the_price_is_the_best_for_every_cost(spread, cost, good):
+    """Reference: the maximum over fees of (T − d)(1 − T/(s c)), computed for each good alone."""
+    assume(good * spread > cost + 0.01)
+    fixed, part = ts.price_fee(spread, cost)
+    best = minimize_scalar(
+        lambda fee: -(fee - cost) * (1 - fee / (spread * good)), bounds=(cost, spread * good), method="bounded"
+    )
+    fee = (fixed + part * good) / (1 - part)  # the price is the cost plus the fee
+    assert fee == pytest.approx((spread * good + cost) / 2, rel=1e-12)
+    assert fee == pytest.approx(best.x, rel=1e-3, abs=1e-4)
+
+
+def test_the_rate_of_an_app_shop():
+    """Reference: s/(2 + s) by hand, without and with a cost of the sale."""
+    assert ts.price_fee(6 / 7) == pytest.approx((0, 0.3))
+    assert ts.price_fee(2, 0.4) == pytest.approx((0.1, 0.5))
 
 
 def test_a_sellers_price():
@@ -190,10 +254,16 @@ def test_arrays_are_taken_entry_by_entry():
         (lambda: ts.bottleneck_prices(0.1, 1, 1, 0, 0), "t1: 0.1; must be above"),
         (lambda: ts.bottleneck_prices(5, 1, 1, 0, 1), "f2: 1.0; must be below"),
         (lambda: ts.bottleneck_prices(5, -1, 1, 0, 1), "alpha1: -1"),
+        (lambda: ts.bottleneck_prices(5, 1, 1, 0, -1.1), "f2: -1.1; must be at least -1"),
+        (lambda: ts.bottleneck_prices(5, 1, 1, 0, 0, 0), "t2: 0"),
         (lambda: ts.critical_mass(0), "price: 0"),
         (lambda: ts.critical_mass(float("inf")), "price: inf"),
-        (lambda: ts.network_cournot(1, 0, 0.1, True), "firms: 0"),
-        (lambda: ts.network_cournot(1, 2, 1, True), "effect: 1"),
+        (lambda: ts.multihoming_prices(1, 1, 0.4, 0.8, 0.2, 1.2, 0.1, 0.1), "v1, t1: "),
+        (lambda: ts.multihoming_prices(1, 1, 0.4, 0.8, 1.2, 9, 0.1, 0.1), "v1, t1: |v2, t2: "),
+        (lambda: ts.multihoming_prices(1, 1, -0.4, 0.8, 1.2, 1.2, 0.1, 0.1), "alpha1: -0.4"),
+        (lambda: ts.multihoming_prices(0.5, 0.5, 0.6, 0.8, 1.2, 1.2, 0.1, 0.1), "t1, t2: "),
+        (lambda: ts.price_fee(0), "spread: 0"),
+        (lambda: ts.price_fee(1, -1), "cost: -1"),
         (lambda: ts.seller_price(1, 1), "elasticity: 1"),
         (lambda: ts.seller_price(1, 2, 0, 1), "fee_share: 1"),
         (lambda: ts.seller_price(1, 2, -1), "fee: -1"),

@@ -16,8 +16,10 @@ import halves
 import stale
 from chinese import figures
 from chinese.text import says_something, segments
+from website.calculators import declared
 
 ROOT = Path(__file__).resolve().parents[2]
+CALCULATORS = "book/calculators"  # its sliders have texts that stand in tools/website/calculators
 VERDICTS = ("Right.", "No.")  # what a quiz says, as in advantage.quizzes
 PICTURES = ("parts.svg",)  # of book/_static, with text; the card is drawn once for each language
 TOC = re.compile(r"(?m)^(\s*(?:- )?(?:caption|title): )(.+?)\s*$")
@@ -151,11 +153,19 @@ def toc_messages() -> list[Message]:
     return [(yaml.safe_load(value), "table of contents") for _, value in TOC.findall(text)]
 
 
+def calculator_messages() -> list[Message]:
+    """The words of the page of calculators, and of each calculator on it."""
+    own = [*declared.WORDS.values(), *declared.RULES.values()]
+    texts = [text for name in declared.NAMES for text in declared.texts(declared.calculator(name))]
+    return [(text, "calculator") for text in [*own, *texts] if says_something(text) or text in own]
+
+
 def messages() -> dict[str, list[Message]]:
     """All messages: catalogue → messages, in the order in which they stand."""
     found = {"toc": toc_messages(), "site": site_messages()}
     for page in pages():
         found[catalogue_of(page)] = [(segment.text, segment.kind) for segment in segments(read_page(page))]
+    found.get(CALCULATORS, []).extend(calculator_messages())
     for executed in notebook_files():
         found[catalogue_of(executed)] = notebook_messages(executed.with_suffix(".md"))
     return found

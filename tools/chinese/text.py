@@ -8,7 +8,7 @@ from markdown import PARSER
 
 Lookup = Callable[[str], str]  # a message to its translation
 
-WITHOUT_TEXT = {"bibliography", "eval-rst", "run-times"}  # directives that say nothing of their own
+WITHOUT_TEXT = {"bibliography", "calculator", "eval-rst", "run-times"}  # directives that say nothing of their own
 CHINESE_COLUMNS = {"中文", "不用"}  # of the glossary: they, and the column before the first, stay as they are
 MATHS = {"log", "ln", "exp", "max", "min", "softmax"}  # words that are the same in Chinese
 CJK = r"㐀-鿿豈-﫿"

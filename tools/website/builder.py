@@ -16,6 +16,8 @@ from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.environment import BuildEnvironment
 from sphinx.util.osutil import relative_uri
 
+from website.calculators import served
+from website.calculators.page import calculators_on, page_words, word_of
 from website.places import CHINESE, STATIC, TEMPLATES, volumes
 from website.translator import Formatter, Translator
 from website.words import catalogue_path, speaker
@@ -23,12 +25,14 @@ from website.words import catalogue_path, speaker
 ASSETS = [
     "site.css",
     "site.js",
+    "calculators.js",
     "icon.svg",
     "card.png",
     "card-zh.png",
     "fonts/latin-modern-math.woff2",
     "fonts/GUST-FONT-LICENSE.txt",
 ]
+VERSIONED = ["site.css", "site.js", "calculators.js"]  # their addresses change with their content
 COLAB = "https://colab.research.google.com/github"
 CHINESE_NOTEBOOKS = "colab-zh"  # the branch that the publish job pushes the generated notebooks to
 DESCRIPTION = {"en": 155, "zh_CN": 78}  # characters that search engines show
@@ -59,6 +63,10 @@ class SiteBuilder(StandaloneHTMLBuilder):
             target = Path(self.outdir, "_static", name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(asset(name))
+        for name, data in served.files().items():
+            target = Path(self.outdir, "_static", name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
 
     def gen_additional_pages(self) -> None:
         if self.config.language == "en":
@@ -74,7 +82,8 @@ class SiteBuilder(StandaloneHTMLBuilder):
         site = uri if language == "en" else f"zh/{uri}"  # from the root of the whole site
         pages = {"en": uri.replace("index.html", ""), "zh-CN": "zh/" + uri.replace("index.html", "")}
         other = "zh-CN" if language == "en" else "en"
-        versions = {name: hashlib.sha256(asset(name)).hexdigest()[:8] for name in ("site.css", "site.js")}
+        versions = {name: hashlib.sha256(asset(name)).hexdigest()[:8] for name in VERSIONED}
+        versions |= {name: hashlib.sha256(data).hexdigest()[:8] for name, data in served.files().items()}
         ctx.update(
             word=speaker(language),
             asset=lambda name: (
@@ -99,6 +108,7 @@ class SiteBuilder(StandaloneHTMLBuilder):
                 sections=self.sections(doctree),
                 description=description(doctree, DESCRIPTION.get(language, 155)),
                 has_math="<math" in ctx["body"],
+                calculators=page_words(names, word_of(language)) if (names := calculators_on(doctree)) else "",
                 plain_title=self.env.titles[docname].astext(),
             )
 

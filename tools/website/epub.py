@@ -45,6 +45,8 @@ def chapter(volume: Volume, page: Page) -> str:
             if element.name != "mstyle":
                 names = {"displaystyle", "scriptlevel"} & element.attrs.keys()
                 element.wrap(Tag(name="mstyle", attrs={name: element.attrs.pop(name) for name in sorted(names)}))
+    for chart in article.select("svg"):
+        chart["xmlns"] = "http://www.w3.org/2000/svg"
     for link in article.select('a[href^="#"]'):
         link["href"] = f"{owner(volume, link['href'][1:])}.xhtml{link['href']}"
     for image in article.select("img"):
@@ -99,7 +101,8 @@ def package(volume: Volume, files: dict[str, str | bytes], day: str, card: str) 
     for name, data in files.items():
         kind = "application/xhtml+xml" if name.endswith(".xhtml") else mimetypes.guess_type(name)[0] or "font/woff2"
         properties = ["nav"] if name == "nav.xhtml" else ["cover-image"] if name == f"images/{card}" else []
-        properties += ["mathml"] if isinstance(data, str) and "<math" in data else []
+        tags = {"<math": "mathml", "<svg": "svg"}
+        properties += [what for tag, what in tags.items() if isinstance(data, str) and tag in data]
         attribute = f' properties="{" ".join(properties)}"' if properties else ""
         items.append(f'<item id="{item_id(name)}" href="{name}" media-type="{kind}"{attribute}/>')
     order = ["cover.xhtml", "nav.xhtml", *(f"{page.id}.xhtml" for page in volume.pages)]

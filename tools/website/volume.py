@@ -15,7 +15,9 @@ from bs4 import BeautifulSoup, Tag
 from website.places import CACHE, ROOT, SITE, repository, site_url, volume_name
 from website.words import speaker
 
-ON_SCREEN = ".chapter, .part, .headerlink, script, .volumes"
+ON_SCREEN = (
+    ".chapter, .part, .headerlink, script, .volumes, noscript, .calculator .actions, .calculator [type=range], .error"
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def volume(language: str, only: list[str] | None = None) -> Volume:
         html = (edition(language) / f"{name}.html").read_text(encoding="utf-8")
         article = BeautifulSoup(html, "html.parser").article
         open_folds(article, speaker(language)("Set-up"))
+        still(article)
         place_links(article, f"{name}.html", ids, language)
         title = " ".join(article.h1.get_text().split())
         pages.append(Page(ids[f"{name}.html"], part, title, article))
@@ -98,6 +101,21 @@ def open_folds(article: Tag, set_up: str) -> None:
         fold["class"] = [*fold.get("class", []), "unfolded"]
         summary["class"] = "summary"
         fold.attrs.pop("open", None)
+
+
+def still(article: Tag) -> None:
+    """Calculators show their start: the value of each field as text, and charts with the one name that HTML folds."""
+    for form in article.select("form.calculator"):
+        form.name, form.attrs = "div", {"class": form["class"], "id": form["id"]}
+        for control in form.select(".control"):
+            control.attrs, label = {"class": control["class"]}, control.label
+            label.name, label.attrs = "strong", {}
+        for field in form.select("input"):
+            field.replace_with(field["value"])
+        for element in form.select("[aria-live], .controls"):
+            element.attrs = {"class": element["class"]}
+        for svg in form.select("svg"):
+            svg["viewBox"] = svg.attrs.pop("viewbox", svg.get("viewBox"))
 
 
 def place_links(article: Tag, path: str, ids: dict[str, str], language: str) -> None:

@@ -4,7 +4,7 @@ Standard library only, so that it also runs in a browser.
 """
 
 from collections import namedtuple
-from math import exp, log
+from math import comb, exp, log
 
 from advantage.checks import INFINITY, every, inside, not_negative, number, positive, share, whole, wrong
 from advantage.strategy.normal import below, quantile
@@ -113,29 +113,31 @@ def premature_platform_loss(
 
 
 def platform_now_or_later(
-    fixed: float, saved: float, applications: float, chance: float, reused: float, otherwise: float, wait: float
+    fixed: float, saved: float, applications: float, chance: float, reused: float, otherwise: float, wait: int
 ) -> tuple[float, float]:
-    """Dollars that a platform is worth if built now, and if built only after `wait` projects have shown the reuse.
+    """Dollars that a platform is worth if built now, and if built only where the first `wait` projects speak for it.
 
-    The share of the applications that can reuse it is `reused` with that `chance`, or else `otherwise`. Building now
-    earns the mean of N r S − F; waiting gives up the savings on the first k and builds only where the rest pays for
-    it: the mean of max(0, (N − k) r S − F). Two states, no interest, and the first k projects show the state.
+    Each application can reuse it with chance r, which is `reused` with odds `chance`, or else `otherwise`. Now earns
+    the mean of N r S − F. Waiting gives up k savings, counts who could have reused it, and builds where it then pays.
 
     Args:
         fixed: F, dollars.
         saved: S, dollars that one reusing application saves.
         applications: N, expected, known to come.
-        chance, reused, otherwise: the belief about the share r.
+        chance, reused, otherwise: the belief about r.
         wait: k, at most N.
     """
-    fixed, saved, count = not_negative("fixed", fixed), not_negative("saved", saved), applications
-    count, wait = not_negative("applications", count), not_negative("wait", wait)
+    fixed, saved, wait = not_negative("fixed", fixed), not_negative("saved", saved), whole("wait", wait)
+    count = not_negative("applications", applications)
     if wait > count:
         raise wrong("wait", wait, f"at most the applications, {count:g}")
     chance = share("chance", chance)
     states = ((chance, share("reused", reused)), (1 - chance, share("otherwise", otherwise)))
-    now = sum(odds * (count * r * saved - fixed) for odds, r in states)
-    return now, sum(odds * max(0.0, (count - wait) * r * saved - fixed) for odds, r in states)
+    now, later = sum(odds * (count * r * saved - fixed) for odds, r in states), 0.0
+    for won in range(wait + 1):
+        seen = [(odds * comb(wait, won) * r**won * (1 - r) ** (wait - won), r) for odds, r in states]
+        later += max(0.0, sum(weight * ((count - wait) * r * saved - fixed) for weight, r in seen))
+    return now, later
 
 
 def best_of(experiments: int) -> float:
@@ -213,8 +215,8 @@ def switching_cost_prices(
     M = 1 − ρ, h = (ρ + (1 − ρ − ν) s/t)/2: second = c + t/M and first = c + k − 4 λ t h/(3 M), where k = t if
     customers do not look ahead, and k = t (1 + λρ) + 8 λ t h²/(3 M) if they do. Without switching costs both are
     Hotelling's c + t.
-    The model is that of Klemperer (1987, RAND Journal of Economics 18(1)); the closed form is worked out by us. Of
-    the first period it compares prices near each other.
+    The model is Klemperer's of 1987, surveyed by Farrell and Klemperer (2007); the closed form is worked out by us.
+    Of the first period it compares prices near each other.
 
     Args:
         transport: t, dollars that distance costs across the whole line.

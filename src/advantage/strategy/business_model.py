@@ -4,9 +4,11 @@ Each model is its log-likelihood in its paper's symbols, maximised by SciPy. Pri
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.integrate import quad
 from scipy.optimize import minimize
 from scipy.special import betaln, gammaln, hyp2f1
 
@@ -107,10 +109,7 @@ def bg_nbd_expected(r: float, alpha: float, a: float, b: float, time: float) -> 
     Source: Fader, Hardie & Lee 2005.
     """
     r, alpha, a, b, t = *_positives(r=r, alpha=alpha, a=a, b=b), not_negative("time", time)
-    if abs(a - 1) < 1e-6:  # the limit, from both sides
-        return (bg_nbd_expected(r, alpha, 1 + 2e-6, b, t) + bg_nbd_expected(r, alpha, 1 - 2e-6, b, t)) / 2
-    ratio = _ratio(r, b, a + b - 1, t / (alpha + t))
-    return (a + b - 1) / (a - 1) * (1 - ratio)
+    return _bought(r, a, b, t / (alpha + t))
 
 
 def bg_nbd_conditional(
@@ -123,12 +122,8 @@ def bg_nbd_conditional(
     r, alpha, a, b = _positives(r=r, alpha=alpha, a=a, b=b)
     x, last, age = (column.squeeze() for column in _histories([frequency], [recency], [age], fitted=False))
     t = not_negative("time", time)
-    if abs(a - 1) < 1e-6:
-        sides = [bg_nbd_conditional(r, alpha, 1 + e, b, frequency, recency, float(age), t) for e in (2e-6, -2e-6)]
-        return sum(sides) / 2
-    ratio = _ratio(r + x, b + x, a + b + x - 1, t / (alpha + age + t))
     gone = a / (b + x - 1) * ((alpha + age) / (alpha + last)) ** (r + x) if x > 0 else 0.0
-    return float((a + b + x - 1) / (a - 1) * (1 - ratio) / (1 + gone))
+    return float(_bought(r + x, a, b + x, t / (alpha + age + t)) / (1 + gone))
 
 
 def fit_bg_bb(frequency, recency, opportunities, customers=None) -> tuple[float, float, float, float, float]:
@@ -229,16 +224,28 @@ def maximum(log_likelihood: Callable[..., float], start: list[float], name: str)
     return (*map(float, np.exp(best)), float(-found.fun))
 
 
-def _ratio(a: float, b: float, c: float, z: float) -> float:
-    """(1 − z)^a ₂F₁(a, b; c; z), by whichever of its three forms SciPy can compute: some are not finite where c − a − b
-    is whole."""
-    with np.errstate(all="ignore"):
-        forms = (
-            (1 - z) ** a * hyp2f1(a, b, c, z),
-            hyp2f1(a, c - b, c, z / (z - 1)),
-            (1 - z) ** (c - b) * hyp2f1(c - a, c - b, c, z),
-        )
-    return next((float(form) for form in forms if np.isfinite(form)), float("nan"))
+def _bought(r: float, a: float, b: float, z: float) -> float:
+    """c/(a − 1) (1 − (1 − z)^r ₂F₁(r, b; c; z)) with c = a + b − 1, z = t/(α + t).
+
+    Where that is 0/0, or SciPy has no finite ₂F₁: the integral over p ~ beta (a, b) that it stands for,
+    E[(1 − (1 − z)^r/(1 − z + p z)^r)/p].
+    """
+    c = a + b - 1
+    if min(abs(a - 1), abs(c)) > 1e-6:
+        with np.errstate(all="ignore"):
+            value = c / (a - 1) * (1 - (1 - z) ** r * hyp2f1(r, b, c, z))
+        if np.isfinite(value):
+            return float(value)
+
+    def bought(x):  # by those whose probability to leave is p = 1/(1 + e^{−x}), times their density in x
+        p = 1 / (1 + np.exp(-x))
+        density = np.exp(-a * np.logaddexp(0, -x) - b * np.logaddexp(0, x) - betaln(a, b))
+        return -np.expm1(-r * np.log1p(p * z / (1 - z))) / p * density
+
+    width, middle = (1 / a + 1 / b) ** 0.5, np.log(a / b)
+    low, high = (min(600, 40 * width + 40 / least) for least in (a, b))  # beyond is less than e⁻⁴⁰ of the customers
+    points = middle + np.array([-low, -8 * width, -3 * width, 0, 3 * width, 8 * width, high])
+    return float(sum(quad(bought, *ends, limit=200)[0] for ends in pairwise(points)))
 
 
 def _positives(**named: float) -> list[float]:

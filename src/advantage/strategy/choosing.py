@@ -3,32 +3,20 @@
 Plain arithmetic and the standard library, so that it also runs in a browser.
 """
 
-from typing import NamedTuple
+from collections import namedtuple
+from math import ceil
 
 from advantage.checks import not_negative, positive, share, text, wrong
 from advantage.strategy import unit_economics as ue
 
-
-class Way(NamedTuple):
-    """One way to a model, with what it costs and how often it succeeds."""
-
-    name: str
-    per_try: float  # dollars of tokens for one try
-    success: float  # share of tries that are accepted
-    monthly: float = 0.0  # dollars a month, whatever the volume: people, a machine that is kept
-    upfront: float = 0.0  # dollars before the first answer: labels, training
-    renewal: float = 0.0  # dollars to make it anew when the base model's next release comes
-    examples: float = 0  # labelled examples that it takes
-    inside: bool = False  # whether the data stay in the house
-
-
-class Verdict(NamedTuple):
-    """What a way costs for a task; `against` says why it cannot be taken, and is empty where it can."""
-
-    name: str
-    per_accepted: float  # dollars, all counted
-    total: float  # dollars over all months
-    against: str
+# One way to a model: dollars of tokens for a try, the share of tries that is accepted; dollars a month whatever the
+# volume, before the first answer, and to make it anew at each release of the base model; labelled examples that it
+# takes; whether the data stay in the house.
+Way = namedtuple(
+    "Way", "name per_try success monthly upfront renewal examples inside", defaults=(0.0, 0.0, 0.0, 0, False)
+)
+# Dollars for an accepted answer, all counted, and over all months; why it cannot be taken, empty where it can.
+Verdict = namedtuple("Verdict", "name per_accepted total against")
 
 
 def mix(read: float, hit_rate: float = 0.0, write_share: float = 0.0) -> dict[str, float]:
@@ -166,6 +154,70 @@ def choose(
         against = _against(way, total, budget, examples, inside)
         found.append(Verdict(way.name, total / answers, total, against))
     return sorted(found, key=lambda verdict: (bool(verdict.against), verdict.total))
+
+
+def ten_ways(
+    accepted: float,
+    tries: dict[str, float],
+    success: dict[str, float],
+    machine: tuple[float, float],
+    people: float,
+    tuned: tuple[float, float, int],
+    distilled: tuple[float, float, int],
+    pretraining: float,
+    routed: float = 0.35,
+    dedicated: float = 1.5,
+) -> list[Way]:
+    """The ten ways to a model, priced for one task, to be put in order by `choose`.
+
+    Machines are whole ones, as many as the tries behind the accepted answers take.
+
+    Args:
+        accepted: answers a month that must be accepted.
+        tries: dollars of tokens for a try, `strong`, `weak` and `open`; without `open` the ways that need open weights
+            are left out, as where a call does not fit their window.
+        success: share of tries that is accepted, of `API`, `small API`, `router`, `open weights`, `fine-tune` and
+            `distil`; one's own pre-trained model is taken to be as good as the open weights.
+        machine: (dollars a month, tries a month) of one machine.
+        people: dollars a month for running one's own.
+        tuned, distilled: (dollars before the first answer, dollars again at each release, labelled examples).
+        pretraining: dollars.
+        routed: share of a router's calls that the strong model gets.
+        dedicated: what a dedicated endpoint asks, over the rent of the machine.
+
+    Raises:
+        ValueError: an argument is out of range, or a success is missing.
+    """
+    missing = {"API", "small API", "router", "open weights", "fine-tune", "distil"} - set(success)
+    if missing:
+        raise ValueError(f"success: {sorted(success)}; must have {', '.join(sorted(missing))} too")
+    strong, weak = not_negative("tries", tries["strong"]), not_negative("tries", tries["weak"])
+    mixed = share("routed", routed) * strong + (1 - routed) * weak
+    ways = [
+        Way("API", strong, success["API"]),
+        Way("small API", weak, success["small API"]),
+        Way("router", mixed, success["router"], upfront=2_000),
+    ]
+    if "open" not in tries:
+        return ways
+
+    def rent(name: str) -> float:
+        needed = positive("accepted", accepted) / positive(f"success of {name}", success[name])
+        return machine[0] * ceil(needed / positive("machine[1]", machine[1]))
+
+    hosted = not_negative("tries", tries["open"])
+    tune = dict(zip(("upfront", "renewal", "examples"), tuned))
+    own, own_tuned = people + rent("open weights"), people + rent("fine-tune")
+    return [
+        *ways,
+        Way("open weights, hosted", hosted, success["open weights"]),
+        Way("dedicated", 0.0, success["open weights"], monthly=dedicated * rent("open weights")),
+        Way("own machine", 0.0, success["open weights"], monthly=own, inside=True),
+        Way("fine-tune, hosted", hosted, success["fine-tune"], **tune),
+        Way("fine-tune, own", 0.0, success["fine-tune"], monthly=own_tuned, inside=True, **tune),
+        Way("distil", hosted, success["distil"], **dict(zip(tune, distilled))),
+        Way("pre-train", 0.0, success["open weights"], monthly=own, upfront=pretraining, inside=True),
+    ]
 
 
 def _total(way: Way, answers: float, months: float, checking: float, release_rate: float) -> float:

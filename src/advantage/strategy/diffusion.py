@@ -123,8 +123,9 @@ def forecast_bass(adopters, periods: int, level: float = 0.95) -> Forecast:
     from scipy.stats import t as student
 
     periods, level = whole("periods", periods, least=1), inside("level", level, 0, 1)
-    (m, p, q), covariance, variance = _fitted(adopters)
-    n = len(list(adopters))
+    sales = series("adopters", adopters, not_negative, least=4)
+    (m, p, q), covariance, variance = _fitted(sales)
+    n = len(sales)
     slopes = _slopes(m, p, q, np.arange(n, n + periods + 1.0))
     mean = m * slopes[:, 0]
     wide = student.ppf((1 + level) / 2, n - 3) * np.sqrt(((slopes @ covariance) * slopes).sum(1) + variance)
@@ -135,7 +136,8 @@ def _fitted(adopters):
     """((m, p, q), their covariance, variance of a period's adopters about the curve)."""
     import numpy as np
 
-    estimate, sales = fit_bass(adopters), np.array(series("adopters", adopters))
+    sales = np.array(series("adopters", adopters, not_negative, least=4))
+    estimate = fit_bass(sales)
     slopes = _slopes(*estimate, np.arange(len(sales) + 1.0))
     variance = np.sum((sales - estimate[0] * slopes[:, 0]) ** 2) / (len(sales) - 3)
     return estimate, variance * np.linalg.inv(slopes.T @ slopes), variance

@@ -75,6 +75,8 @@ def offer(
 ) -> Offer:
     """What a tariff earns from customers who take it where it leaves them at least as much as their alternative.
 
+    Who is indifferent takes it.
+
     Args:
         customers: from `people`.
         worth, allowance, price: as in `choose`.
@@ -94,10 +96,11 @@ def offer(
     if rival is not None:
         other = choose(customers.need, worth, 0.0, positive("rival", rival)).surplus @ customers.month_weights
     more = np.where(np.abs(kept - other) <= 1e-12 * kept, 0.0, kept - other)  # what the fee may take at most
+    tie = 1e-9 * kept  # who is indifferent takes it, whichever way the last digit was rounded
     if fee is None:
         fee = _best_fee(more, gain, customers.weights)
     fee = not_negative("fee", fee)
-    joined = customers.weights * (more >= fee)
+    joined = customers.weights * (more >= fee - tie)
     return Offer(fee, float(joined @ (fee + gain)), float(joined.sum()), float(joined @ (more - fee)))
 
 

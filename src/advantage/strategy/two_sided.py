@@ -1,18 +1,21 @@
 """Whom do you charge? Prices of platforms that two groups meet on, in closed form.
 
-Units: prices, costs and benefits in dollars; masses of members as shares of a group of mass 1.
+Units: prices, costs and benefits in dollars; masses of members as shares of a group of mass 1. Which of several
+networks wins, and whether they connect, is in `networks`.
 Standard library only, so that it also runs in a browser.
 """
 
 from collections import namedtuple
 from math import sqrt
 
-from advantage.checks import every, inside, not_negative, number, positive, share, whole, wrong
+from advantage.checks import every, inside, not_negative, number, positive, share, wrong
 
 Prices = namedtuple("Prices", "p1 p2")
 Usage = namedtuple("Usage", "p_buyers p_sellers")
 Monopoly = namedtuple("Monopoly", "p1 p2 n1 n2 profit")
 Bottleneck = namedtuple("Bottleneck", "p1 p2 n2 profit")
+Multihoming = namedtuple("Multihoming", "p1 p2 n1 n2 profit")
+Fee = namedtuple("Fee", "fixed share")
 
 
 def rochet_tirole_linear(a_buyers: float, a_sellers: float, cost: float) -> Usage:
@@ -97,26 +100,67 @@ def monopoly_prices(alpha1: float, alpha2: float, f1: float, f2: float) -> Monop
     return Monopoly(p1, p2, n1, n2, (p1 - f1) * n1 + (p2 - f2) * n2)
 
 
-def bottleneck_prices(t1: float, alpha1: float, alpha2: float, f1: float, f2: float) -> Bottleneck:
-    """Two platforms; group 1 joins one of them, group 2 both if it pays: n2 = α2 n1 − p2 on each, symmetric.
+def bottleneck_prices(t1: float, alpha1: float, alpha2: float, f1: float, f2: float, t2: float = 1.0) -> Bottleneck:
+    """Two platforms; group 1 joins one of them, group 2 both if it pays: n2 = (α2 n1 − p2)/t2 on each, symmetric.
 
-    n2 = ½ ((α1 + α2)/2 − f2), p2 = α2/2 − n2, and p1 = f1 + t1 − α2 n2 − α1 α2/2 when each takes its rival's *fees* as
-    given (when it takes the rival's offered utilities as given, the last term is absent).
+    n2 = ((α1 + α2)/2 − f2)/(2 t2), p2 = α2/2 − t2 n2, and p1 = f1 + t1 − α2 n2 − α1 α2/(2 t2) when each takes its
+    rival's *fees* as given (when it takes the rival's offered utilities as given, the last term is absent).
     The model is Armstrong's competitive bottleneck (2006); the linear case is worked out by us.
 
+    Args:
+        t1, alpha1, alpha2, f1, t2: as in `hotelling_prices`.
+        f2: what a member of group 2 costs the platform. If membership is worth v to group 2 without anybody else there,
+            give f2 − v; the fee is then p2 + v.
+
     Raises:
-        ValueError: an argument is out of range, group 2 stays away, or the best replies do not meet in the middle.
+        ValueError: an argument is out of range, nobody or more than all of group 2 would join, or the best replies do
+            not meet in the middle.
     """
-    t1, alpha1, alpha2 = positive("t1", t1), not_negative("alpha1", alpha1), not_negative("alpha2", alpha2)
+    t1, t2 = positive("t1", t1), positive("t2", t2)
+    alpha1, alpha2 = not_negative("alpha1", alpha1), not_negative("alpha2", alpha2)
     f1, f2 = number("f1", f1), number("f2", f2)
-    least = max(alpha1 * alpha2, ((alpha1 + alpha2) ** 2 + 4 * alpha1 * alpha2) / 8)
+    least = max(alpha1 * alpha2, ((alpha1 + alpha2) ** 2 + 4 * alpha1 * alpha2) / 8) / t2
     if t1 <= least:
         raise wrong("t1", t1, f"above {least:g}, or one platform takes all")
-    n2 = ((alpha1 + alpha2) / 2 - f2) / 2
+    middle = (alpha1 + alpha2) / 2
+    n2 = (middle - f2) / (2 * t2)
     if n2 <= 0:
-        raise wrong("f2", f2, f"below (alpha1 + alpha2)/2 = {(alpha1 + alpha2) / 2:g}, or group 2 stays away")
-    p1, p2 = f1 + t1 - alpha2 * n2 - alpha1 * alpha2 / 2, alpha2 / 2 - n2
+        raise wrong("f2", f2, f"below (alpha1 + alpha2)/2 = {middle:g}, or group 2 stays away")
+    if n2 > 1:
+        raise wrong("f2", f2, f"at least {middle - 2 * t2:g}, or more than all of group 2 would join")
+    p1, p2 = f1 + t1 - alpha2 * n2 - alpha1 * alpha2 / (2 * t2), alpha2 / 2 - t2 * n2
     return Bottleneck(p1, p2, n2, (p1 - f1) / 2 + (p2 - f2) * n2)
+
+
+def multihoming_prices(
+    t1: float, t2: float, alpha1: float, alpha2: float, v1: float, v2: float, f1: float, f2: float
+) -> Multihoming:
+    """Membership fees of two alike platforms where, in both groups, some members join both; symmetric equilibrium.
+
+    Who is on the other platform already gains from this one its own service, v, and those members of the other group
+    who are on no other: n_i = (v_i + α_i (1 − m_j) − p_i)/t_i, with m_j the rival's members. A fee on one side does not
+    move one's own demand on the other, so the two fees are set apart:
+    p_i = ½ [f_i + v_i + α_i − (α_i/t_j)(v_j + α_j − p_j)].
+    The point is that of Bakos & Halaburda 2020 (doi:10.1287/mnsc.2020.3636); this linear case is worked out by us.
+
+    Args:
+        t1, t2, alpha1, alpha2, f1, f2: as in `hotelling_prices`.
+        v1, v2: what membership is worth alone, on each platform again.
+
+    Raises:
+        ValueError: an argument is out of range, or not between half and all of a group join each platform.
+    """
+    t1, t2, alpha1, alpha2 = _interior(t1, t2, not_negative("alpha1", alpha1), not_negative("alpha2", alpha2))
+    v1, v2, f1, f2 = number("v1", v1), number("v2", v2), number("f1", f1), number("f2", f2)
+    r1, r2 = alpha1 / t2, alpha2 / t1
+    b1, b2 = f1 + v1 + alpha1 - r1 * (v2 + alpha2), f2 + v2 + alpha2 - r2 * (v1 + alpha1)
+    p1, p2 = (2 * b1 + r1 * b2) / (4 - r1 * r2), (2 * b2 + r2 * b1) / (4 - r1 * r2)
+    # the fee at which demand ends is as far above p as p is above f
+    n1, n2 = (p1 - f1) / (t1 - r1 * alpha2), (p2 - f2) / (t2 - r2 * alpha1)
+    for name, members in (("v1, t1", n1), ("v2, t2", n2)):
+        if not every((members >= 0.5) & (members <= 1)):
+            raise wrong(name, members, "such that each platform has between half and all of the group")
+    return Multihoming(p1, p2, n1, n2, (p1 - f1) * n1 + (p2 - f2) * n2)
 
 
 def critical_mass(price: float) -> tuple[float, ...]:
@@ -134,28 +178,6 @@ def critical_mass(price: float) -> tuple[float, ...]:
         return ()
     upper = (1 + sqrt(gap)) / 2
     return (0.5,) if gap == 0 else (price / upper, upper)  # the product of the roots is p: no digits cancel
-
-
-def network_cournot(surplus: float, firms: int, effect: float, compatible: bool) -> float:
-    """Output of each firm where a unit is worth `effect` more for each unit expected in its network.
-
-    Incompatible: x = (A − c)/(n + 1 − b); compatible, one network for all: x = (A − c)/(n + 1 − n b).
-    Source: Katz & Shapiro 1985 (AER 75(3), 424–440), with v(y) = b y.
-
-    Args:
-        surplus: A − c, the first unit's value without a network less its cost.
-        firms: n.
-        effect: b, from 0 to below 1.
-        compatible: whether the networks count as one.
-    """
-    surplus, firms, effect = (
-        positive("surplus", surplus),
-        whole("firms", firms, least=1),
-        not_negative("effect", effect),
-    )
-    if effect >= 1:
-        raise wrong("effect", effect, "below 1, or the network grows without end")
-    return surplus / (firms + 1 - (firms if compatible else 1) * effect)
 
 
 def seller_price(cost: float, elasticity: float, fee: float = 0.0, fee_share: float = 0.0) -> float:
@@ -176,6 +198,22 @@ def seller_price(cost: float, elasticity: float, fee: float = 0.0, fee_share: fl
     share("fee_share", fee_share)
     kept = 1 - inside("fee_share", fee_share, -1, 1)
     return elasticity / (elasticity - 1) * (not_negative("cost", cost) + not_negative("fee", fee)) / kept
+
+
+def price_fee(spread: float, cost: float = 0.0) -> Fee:
+    """The best fee on goods of any cost: `fixed` dollars a sale and a `share` of the buyer's price.
+
+    Competing sellers ask their cost plus the fee; buyers value a good of cost c uniformly from c to (1 + s) c. The best
+    fee on that good alone is (s c + d)/2, which is d/(2 + s) + s/(2 + s) · price for every c at once: one rate prices
+    goods whose costs the platform never sees. Without d it is a share alone.
+    The argument is Wang & Wright's (2017, doi:10.1111/1756-2171.12183), in a linear case worked out by us.
+
+    Args:
+        spread: s, by how much the highest value exceeds the cost, as a share of the cost.
+        cost: d, what a sale costs the platform, dollars.
+    """
+    spread, cost = positive("spread", spread), not_negative("cost", cost)
+    return Fee(cost / (2 + spread), spread / (2 + spread))
 
 
 def _interior(t1, t2, alpha1, alpha2):

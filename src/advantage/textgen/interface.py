@@ -38,8 +38,8 @@ def bare(model: nn.Module) -> nn.Module:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where the model's weights are; the CPU where it has none."""
-    return next((p.device for p in model.parameters()), torch.device("cpu"))
+    """Where the model's weights are, or its buffers where it has no weights; the CPU where it has neither."""
+    return next((p.device for p in (*model.parameters(), *model.buffers())), torch.device("cpu"))
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:

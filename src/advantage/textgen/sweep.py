@@ -128,7 +128,7 @@ def plan(
         "repeated": [
             Cell("repeated", width, second, distinct=second // 2**k)
             for width in dict.fromkeys((widths[min(2, len(widths) - 1)], widths[max(0, len(widths) - 2)]))
-            for k in range(1, 7)
+            for k in range(7)
         ],
         "rates": [
             Cell("rates", width, second, None, RATES_SEED, *change)
