@@ -231,6 +231,7 @@ def test_the_record_holds_the_default_plan():
     assert {key: record[key] for key in expected} == expected
     for row in record["runs"]:
         assert (row["parameters"], row["non_embedding"]) == sweep.sizes(row["width"])
-        assert 0 < row["loss"] < np.log(256)
-        if row["distinct"] is None:
+        assert row["loss"] > 0
+        if row["distinct"] is None:  # else a model may know its text by heart and be worse than a guess
+            assert row["loss"] < np.log(256)
             assert row["tokens"] < record["train_bytes"]  # less than one pass
