@@ -5,8 +5,9 @@
 `students`: the student has 3 layers of width 96, a quarter of the teacher's parameters. Taught by Inkwell's model or
 alone, it reads the same windows of the same training files; both learning rates are searched by one rule for each
 (`compass` in runs.py, factors of 2, seed 100, SEARCH_STEPS steps, half of the held-out files) and judged with seeds 0
-to 2 and STEPS steps on the other half. A taught step also pays for the teacher's forward pass: "equal cost" gives the
-student alone as many more steps as that comes to, in processor seconds of a step, measured once, the two in turn.
+to 2 on the other half, at SEARCH_STEPS and at STEPS steps (`short`: at the former alone). A taught step also pays for
+the teacher's forward pass: "equal cost" gives the student alone as many more steps as that comes to, in processor
+seconds of a step, measured once, the two in turn.
 `compressed`: Inkwell's model with fewer bits, with weights set to zero, with MLP units taken out, and with those healed
 by HEAL_STEPS steps of distillation, whose rate is searched on the first half too.
 `small`: the same of the students of seed 0, of which --models keeps the weights.
@@ -76,8 +77,8 @@ class Bench:
         torch.manual_seed(seed)
         return GPT(self.tokenizer.vocab_size, **STUDENT)
 
-    def file(self, study: str, taught: bool) -> Path:
-        return self.models / f"{study}, {'taught' if taught else 'alone'}.safetensors"
+    def file(self, taught: bool, steps: int) -> Path:
+        return self.models / f"{'taught' if taught else 'alone'} {steps}.safetensors"
 
     def bits(self, study: str, taught: bool, rates: tuple[float, float], steps: int, seed: int) -> float:
         what = {"study": study, "taught": taught, "rates": list(rates), "steps": steps, "seed": seed}
@@ -88,7 +89,7 @@ class Bench:
             options = {"batch": BATCH, "context": CONTEXT, "muon_rate": rates[0], "adam_rate": rates[1], "seed": seed}
             distil(student, self.tokens, steps, teacher, **options)
             if seed == SEEDS[0]:
-                with files.whole(self.file(study, taught), "wb") as file:
+                with files.whole(self.file(taught, steps), "wb") as file:
                     file.write(bytes_of({name: weight.half() for name, weight in weights(student).items()}))
             half = "search" if seed >= SEARCH_SEED else "judge"
             return {"bits_per_byte": self.bits_per_byte(student, half)}
@@ -113,17 +114,21 @@ class Bench:
     def costs(self) -> dict[str, float]:
         return self.runs.once({"study": "costs"}, lambda: {"ms": self.step_ms()})["ms"]
 
-    def students(self) -> None:
+    def students(self, budgets: tuple[int, ...] = (SEARCH_STEPS, STEPS)) -> None:
         ms, best = self.costs(), {taught: self.best(taught) for taught in (False, True)}
-        for seed in SEEDS:
-            for taught in (False, True):
-                self.bits("equal text", taught, best[taught], STEPS, seed)
-        for seed in SEEDS:
-            self.bits("equal cost", False, best[False], round(STEPS * ms["taught"] / ms["alone"]), seed)
+        for steps in budgets:
+            for seed in SEEDS:
+                for taught in (False, True):
+                    self.bits("equal text", taught, best[taught], steps, seed)
+            for seed in SEEDS:
+                self.bits("equal cost", False, best[False], round(steps * ms["taught"] / ms["alone"]), seed)
+
+    def short(self) -> None:
+        self.students((SEARCH_STEPS,))
 
     def student(self, taught: bool) -> GPT:
         """Of the first seed, as its file has it."""
-        model, found = self.fresh(0), load_file(self.file("equal text", taught))
+        model, found = self.fresh(0), load_file(self.file(taught, STEPS))
         put_weights(model, {name: weight.float() for name, weight in found.items()})
         return model.eval()
 
@@ -235,7 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=Path, default=Path("compress.jsonl"))
     parser.add_argument("--models", type=Path, default=Path("."))
-    parser.add_argument("--only", nargs="*", choices=ALL, default=ALL)
+    parser.add_argument("--only", nargs="*", choices=[*ALL, "short"], default=ALL)
     parser.add_argument("--record", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
