@@ -20,7 +20,8 @@ PARTS = {  # in the book's order; `total` adds up to 15 minutes, for 32 chapters
     "strategy": Part("Platform strategy", 15, 80),
 }
 SECONDS = {  # chapters that train long enough to need more than their part's limit
-    f"textgen/{name}": 120 for name in ("corpus", "lstm", "gpt", "training-well", "sampling", "compress")
+    f"textgen/{name}": 120
+    for name in ("corpus", "lstm", "gpt", "training-well", "sampling", "scaling-laws", "compress")
 }
 EXTRAS = {  # chapters that need more than their part
     "models/attention": "[textgen]",  # Inkwell's model

@@ -114,12 +114,12 @@ def modules(texts: list[str], *roots: Path) -> set[Path]:
 
 
 def named_functions(register: str, texts: list[str]) -> str:
-    """Python text without the public functions that no other text names."""
+    """Python text without the public functions that no other text names, and without the blank lines around them."""
     lines, words = register.split("\n"), set(re.findall(r"\w+", "\n".join(texts)))
     for node in reversed(ast.parse(register).body):
         if isinstance(node, ast.FunctionDef) and node.name not in words and not node.name.startswith("_"):
             del lines[node.lineno - 1 : node.end_lineno]
-    return "\n".join(lines)
+    return "\n".join(line for line in lines if line.strip())
 
 
 def module_texts(cells: list[str], source: Path) -> dict[Path, str]:

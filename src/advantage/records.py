@@ -44,6 +44,14 @@ def architecture_runs() -> dict[str, Any]:
     return _read("architecture_runs.json")
 
 
+def scaling_runs() -> dict[str, Any]:
+    """`runs`: small GPTs of several widths on several amounts of text; size, tokens, seed, rates and loss of each.
+
+    Written by `python -m advantage.textgen sweep`.
+    """
+    return _read("scaling_runs.json")
+
+
 def race_runs() -> dict[str, Any]:
     """`runs`: the published recipe at several rates, and the package's two sizes; steps, seed and loss of each.
 

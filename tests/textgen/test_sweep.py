@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from advantage import records
 from advantage.textgen import corpus, sweep, training
 from advantage.textgen.__main__ import main
 from advantage.textgen.sweep import Cell
@@ -215,3 +216,22 @@ def test_a_disk_that_is_full_leaves_the_old_file(file, tmp_path, monkeypatch, ca
     assert "No space left" in capsys.readouterr().err
     assert out.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"runs.json", "runs.json.lock"}
+
+
+# ---------------------------------------------------------------- the record
+
+
+def test_the_record_holds_the_default_plan():
+    """Reference: the plan, the recipe and the sizes of the code: what ships is what the command would measure."""
+    record = records.scaling_runs()
+    assert sweep.done(record) >= set(sweep.plan())
+    assert len(sweep.done(record)) == len(record["runs"])
+    expected = {"layers": sweep.LAYERS, "muon_rate": sweep.MUON_RATE, "adam_rate_times_root_width": sweep.ADAM_RATE}
+    expected |= sweep.RECIPE
+    assert {key: record[key] for key in expected} == expected
+    for row in record["runs"]:
+        assert (row["parameters"], row["non_embedding"]) == sweep.sizes(row["width"])
+        assert row["loss"] > 0
+        if row["distinct"] is None:  # else a model may know its text by heart and be worse than a guess
+            assert row["loss"] < np.log(256)
+            assert row["tokens"] < record["train_bytes"]  # less than one pass

@@ -193,10 +193,13 @@ def test_a_new_data_file_is_no_news_to_other_chapters(source):
     (data / "runs.json").write_text("{}")
     before = stale.code_sha256(cells, source)
     assert "data/runs.json" in names(source, *cells)
+    shown = [*cells, "help(records.runs)"]  # a chapter that shows source, where blank lines count
+    shown_before = stale.code_sha256(shown, source)
     (data / "others.json").write_text("{}")
     register.write_text("def others():\n    return _read('others.json')\n\n\n" + register.read_text())
     assert stale.code_sha256(cells, source) == before
     assert "data/others.json" not in names(source, *cells)
+    assert stale.code_sha256(shown, source) == shown_before
     assert "data/others.json" in names(source, cells[0] + "\nrecords.others()")
     register.write_text(register.read_text().replace("return _read('runs.json')", "return _read('runs.json') or 1"))
     assert stale.code_sha256(cells, source) != before

@@ -25,8 +25,8 @@ from advantage.textgen.tokenizer import ByteTokenizer
 from advantage.textgen.training import Run, train
 
 WIDTHS = (16, 32, 48, 64, 80, 96, 128)
-TOKENS = (250_000, 500_000, 1_000_000, 2_000_000, 4_000_000)
-LARGER = ((192, 4_000_000), (192, 8_000_000))  # held out: forecast from the others
+TOKENS = (250_000, 500_000, 1_000_000, 2_000_000)
+LARGER = ((192, 2_000_000),)  # held out: forecast from the others
 LAYERS, HEAD = 2, 16  # blocks; width of an attention head
 RECIPE: dict[str, Any] = {"context": 64, "batch": 12}
 MUON_RATE, ADAM_RATE = 0.02, 0.24  # the first for every width; the second over √width
@@ -119,19 +119,19 @@ def plan(
         raise ValueError(f"widths: {odd[0]}; must be a multiple of {HEAD}, the width of a head")
     if unknown := set(only := list(only)) - set(STUDIES):
         raise ValueError(f"only: {', '.join(sorted(unknown))}; must be among {', '.join(STUDIES)}")
-    middle = tokens[len(tokens) // 2]
+    second, middle = tokens[min(1, len(tokens) - 1)], tokens[len(tokens) // 2]
     changes = (1, 1), (0.5, 1), (2, 1), (1, 0.5), (1, 2)
     studies = {
         "grid": [Cell("grid", width, number) for number in tokens for width in widths],
         "larger": [Cell("larger", *pair) for pair in larger],
         "seeds": [Cell("seeds", widths[len(widths) // 2], middle, seed=seed) for seed in (1, 2)],
         "repeated": [
-            Cell("repeated", width, middle, distinct=middle // 2**k)
+            Cell("repeated", width, second, distinct=second // 2**k)
             for width in dict.fromkeys((widths[min(2, len(widths) - 1)], widths[max(0, len(widths) - 2)]))
-            for k in range(1, 7)
+            for k in range(7)
         ],
         "rates": [
-            Cell("rates", width, tokens[min(1, len(tokens) - 1)], None, RATES_SEED, *change)
+            Cell("rates", width, second, None, RATES_SEED, *change)
             for width in dict.fromkeys((widths[0], widths[-1]))
             for change in changes
         ],
