@@ -78,6 +78,15 @@ def samples() -> dict[str, Any]:
     return _read("samples.json")
 
 
+def compression() -> dict[str, Any]:
+    """`quality`: compressed model → bytes, parameters, bits per byte by part of the text, parse rate by beginning.
+
+    `students`: study → rows of both rates, steps, seed and bits per byte; `step_ms`, `speed` and `healing` beside them.
+    Written by `benchmarks/compress.py`.
+    """
+    return _read("compression.json")
+
+
 def gan_failures() -> dict[str, Any]:
     """`cells`: small GANs of one recipe at one rate, how many samples lie on each hump and how far from the data.
 

@@ -1,8 +1,10 @@
 """Quantisation held against torchao and closed forms, pruning against torch.nn.utils.prune."""
 
 import copy
+import importlib
 import logging
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 from torch.nn.utils import prune as reference
 
-from advantage.textgen import compress, sampling
+from advantage import records
+from advantage.textgen import compress, inkwell, sampling
 from advantage.textgen.compress import packed, prune, prune_units, quantise, stored_bytes, unpacked
 from advantage.textgen.gpt import GPT
 
@@ -267,3 +270,26 @@ def test_a_smaller_matrix_is_less_work():
     fewer = operations(model) - operations(prune_units(model, 0.5, IDS))
     assert fewer == 2 * 2 * 2 * 64 * 32 * IDS.numel()  # blocks, matrices, a product and a sum for each weight gone
     assert np.isclose(fewer / operations(model), 0.25, atol=0.1)
+
+
+def test_the_record_is_that_of_the_benchmark(monkeypatch):
+    """Reference: benchmarks/compress.py, and the bytes of models that are made anew."""
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+    bench, record = importlib.import_module("compress"), records.compression()
+    assert {"machine", "torch", "date", "threads"} <= set(record)
+    assert record["student"] == bench.STUDENT
+    for name, row in record["quality"].items():
+        assert len(row["bits_per_byte"]) == bench.PARTS, name
+        assert len(row["parse_rate"]) == len(record["beginnings"]), name
+        assert all(0 <= rate <= 1 and (rate * record["rows"]).is_integer() for rate in row["parse_rate"]), name
+        assert all(0 < bits < 11 for bits in row["bits_per_byte"]), name
+    model, _ = inkwell.load()
+    for name, (bits, per) in bench.BITS.items():
+        assert record["quality"][name]["bytes"] == stored_bytes(packed(model, bits, per)), name
+    for share in bench.ZEROS:
+        row = record["quality"][f"{share:.0%} zeros"]
+        assert row["bytes"] == stored_bytes(prune(model, share), sparse=True)
+    student = GPT(model.settings["vocab_size"], **record["student"])
+    assert record["quality"]["student taught"]["bytes"] == stored_bytes(student) < stored_bytes(model) / 4
+    for rows in record["students"].values():
+        assert len({tuple(row[:4]) for row in rows}) == len(rows)  # no run twice
