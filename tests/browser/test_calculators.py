@@ -140,7 +140,8 @@ def test_bad_input_is_said_beside_its_field(language, open_page, axe):
     original = "price: 'many'; must be a positive, finite number"
     error = page.locator("#price-plan-price-error")
     error.get_by_text(original).wait_for()
-    assert error.inner_text() == (f"必须是大于 0 的有限数（函数的英文提示是 {original}）。" if language else f"{original}.")
+    chinese = f"必须是大于 0 的有限数（函数的英文提示是 {original}）。"
+    assert error.inner_text() == (chinese if language else f"{original}.")
     assert field.get_attribute("aria-invalid") == "true"
     assert "price-plan-price-error" in field.get_attribute("aria-describedby")
     word = word_of("zh_CN" if language else "en")
