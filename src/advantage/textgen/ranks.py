@@ -4,20 +4,21 @@ The processes are ranks 0 … p − 1 of one process group: gloo on the CPU, ncc
 `launch` writes the function, with what it uses, into a script of its own, so that a function from a notebook will do.
 """
 
+import ast
 import inspect
 import json
 import math
 import os
-import re
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,12 @@ import torch.distributed as dist
 
 from advantage import checks
 
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONWARNINGS": "ignore::FutureWarning",
+    # else a restart meets the addresses of the processes before it: github.com/pytorch/pytorch/issues/135712
+    "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+}
 PLAIN = (bool, int, float, str, tuple, list, dict, type(None))
 
 
@@ -66,7 +73,7 @@ def launch(
 def _torchrun(arguments: list[str], seconds: float) -> None:
     """Run torchrun with a free port on the loopback; whatever happens, nothing of it is left running."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore::FutureWarning"}
+    environment = os.environ | ENVIRONMENT
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as written:
         process = subprocess.Popen(command, stdout=written, stderr=subprocess.STDOUT, env=environment)
         try:
@@ -124,6 +131,8 @@ def source(function: Callable[..., Any]) -> str:
     Raises:
         ValueError: it is no plain function, or uses by name something that is no module, function or plain value.
     """
+    if not inspect.isfunction(function):
+        raise ValueError(f"function: {type(function).__name__}; must be a plain function")
     lines: dict[str, str] = {}
     _bring("function", function, lines, function)
     return (
@@ -141,7 +150,7 @@ def _bring(name: str, value: Any, lines: dict[str, str], root: Callable[..., Any
         if value.__closure__ or value.__name__ == "<lambda>":
             raise ValueError(f"{name}: {value!r}; must be a function with a name, defined in no other function")
         lines[name] = ""  # first, for functions that call each other
-        for used in sorted(_names(value.__code__)):
+        for used in sorted(_names(value)):
             if used in value.__globals__ and used not in lines:
                 _bring(used, value.__globals__[used], lines, root)
         del lines[name]
@@ -154,17 +163,23 @@ def _bring(name: str, value: Any, lines: dict[str, str], root: Callable[..., Any
         raise ValueError(f"{name}: {type(value).__name__}; must be a module, a function or a plain value")
 
 
-def _names(code: types.CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _names(constant)
+def _names(function: Callable[..., Any]) -> set[str]:
+    """Names that a function may find among the globals: in its body, its defaults, its annotations."""
+    head = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    parts = [head.args, head.returns, *head.decorator_list] if isinstance(head, ast.FunctionDef) else []
+    found = {node.id for part in parts if part for node in ast.walk(part) if isinstance(node, ast.Name)}
+    codes = [function.__code__]
+    while codes:
+        code = codes.pop()
+        found |= set(code.co_names)
+        codes += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    return found
 
 
 def _tail(text: str) -> str:
-    """The last lines of what the processes wrote, from the last error on."""
-    starts = [found.start() for found in re.finditer(r"^.*Traceback", text, re.MULTILINE)]
-    return text[starts[0] if starts else 0 :][:4000]
+    """The errors of the processes, without torchrun's own account of them."""
+    errors = text[max(0, text.find("Traceback")) :].split('File "<frozen runpy>"')[0]
+    return errors[:4000]
 
 
 def _end_with_parent() -> None:
