@@ -21,7 +21,7 @@ PARTS = {  # in the book's order; `total` adds up to 15 minutes, for 32 chapters
 }
 SECONDS = {  # chapters that train long enough to need more than their part's limit
     f"textgen/{name}": 120
-    for name in ("corpus", "lstm", "gpt", "training-well", "sampling", "scaling-laws", "compress")
+    for name in ("corpus", "lstm", "gpt", "training-well", "sampling", "scaling-laws", "compress", "scale-out")
 }
 EXTRAS = {  # chapters that need more than their part
     "models/attention": "[textgen]",  # Inkwell's model

@@ -158,7 +158,7 @@ def _bring(name: str, value: Any, lines: dict[str, str], root: Callable[..., Any
                 _bring(used, value.__globals__[used], lines, root)
         del lines[name]
         lines[name] = inspect.getsource(value)
-    elif inspect.isfunction(value) or isinstance(value, type):
+    elif inspect.isfunction(value) or (isinstance(value, type) and value.__module__ != root.__module__):
         lines[name] = f"from {value.__module__} import {value.__qualname__} as {name}"
     elif isinstance(value, PLAIN):
         lines[name] = f"{name} = {value!r}"
