@@ -96,6 +96,14 @@ def compression() -> dict[str, Any]:
     return _read("compression.json")
 
 
+def published_training() -> dict[str, dict[str, Any]]:
+    """Name of a run → its model, devices and speed in tera-operations per second and device, and where that is printed.
+
+    `link` and `network` are bytes per second and direction, into a server and between servers.
+    """
+    return _read("published_training.json")
+
+
 def gan_failures() -> dict[str, Any]:
     """`cells`: small GANs of one recipe at one rate, how many samples lie on each hump and how far from the data.
 
