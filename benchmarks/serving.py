@@ -3,15 +3,18 @@
     python benchmarks/serving.py [--runs serving.jsonl] [--record FILE]
 
 A client sends its next request when the last one is answered (`advantage.textgen.load_test`); the server is
-`python -m advantage.textgen serve` with Inkwell's model, one thread. Prompts are pieces of held-out files, no two alike.
+`python -m advantage.textgen serve` with Inkwell's model, one thread. Prompts are pieces of
+held-out files, no two alike.
 `write`: 1 to 32 clients, WRITTEN tokens after a prompt of about PROMPT. `long`: the same after a prompt of LONG tokens.
 `read`: one client, prompts of four lengths, one token written.
 `alone`: as `write`, with one text in a step (--max-batch 1): first come, first served.
-`prefix`: prompts that share SHARED tokens, with the cache of beginnings and without.
+`prefix`: prompts that share SHARED tokens, with the cache of beginnings and without; two tokens written, because the
+engine keeps nothing of a text that ends with its first.
 Laps: every setting once, then every setting again. Processor seconds are the server's own, as the operating system
 counts them; what else runs on the machine moves them little. Seconds of a clock stand beside them: they are those of a
 machine that does other work too. A run is a line of the file of runs; what stands there is not done again.
-The record is src/advantage/data/serving.json.
+The record is src/advantage/data/serving.json; `--ledger` writes speeds and prices into your ledger too, from where
+`python -m advantage.ledger adopt` makes them the reference.
 """
 
 import argparse
@@ -25,10 +28,11 @@ import torch
 import transformers
 from runs import Runs, write
 
+from advantage import ledger, records
 from advantage.textgen import corpus, inkwell, load_test, serving
 
 CLIENTS = (1, 2, 4, 8, 16, 32)
-LAPS = 5
+LAPS = 3
 PROMPT, LONG, SHARED, OWN = 64, 320, 320, 16  # tokens
 WRITTEN = 64
 LENGTHS = (16, 128, 256, 448)
@@ -76,7 +80,7 @@ class Bench:
             self.one("write", lap, n, self.prompts(2 * n, PROMPT), WRITTEN)
         for length in LENGTHS:
             self.one("read", lap, 1, self.prompts(READ_REQUESTS, length), 1, length=length)
-        for n in (1, 8, 32):
+        for n in (1, 4, 16):
             self.one("long", lap, n, self.prompts(2 * n, LONG), WRITTEN)
         for n in (1, 4, 16):
             self.one("alone", lap, n, self.prompts(2 * n, PROMPT), WRITTEN, "--max-batch=1")
@@ -84,7 +88,7 @@ class Bench:
             beginning = self.prompts(1, SHARED)[0]
             prompts = [beginning + own for own in self.prompts(PREFIX_REQUESTS, OWN)]
             options = () if cached else ("--no-prefix-cache",)
-            self.one("prefix", lap, 1, prompts, 1, *options, cached=cached)
+            self.one("prefix", lap, 1, prompts, 2, *options, cached=cached)
 
 
 def record(rows: list[dict]) -> dict:
@@ -113,7 +117,9 @@ def record(rows: list[dict]) -> dict:
                     3,
                 )
             )
+    seconds = sum(row["processor_seconds"] + row["server_seconds"] for row in rows)
     return {
+        "processor_minutes": round(seconds / 60, 1),
         "transformers": transformers.__version__,
         "prompt_tokens": {"write": PROMPT, "long": LONG},
         "written_tokens": WRITTEN,
@@ -124,11 +130,25 @@ def record(rows: list[dict]) -> dict:
     }
 
 
+def into_ledger(found: dict, laps: int) -> None:
+    """Tokens a processor second, and dollars of a million tokens at the rent in prices.json."""
+    step = dict(zip(found["curve"]["write"]["texts"], found["curve"]["write"]["step_ms"]))
+    rent = records.prices()["cpu_hour"]["value"]
+    each = {"read": found["read_ms_per_token"], "write": step[1], "write_batch_16": step[16] / 16}
+    for name, ms in each.items():
+        how, batch = name.partition("_batch")[0], "".join(name.partition("_batch")[1:])
+        ledger.record(f"textgen.serve.{how}_tokens_per_second{batch}", round(1e3 / ms, 1), "token/s", repeats=laps)
+        dollars = float(f"{1e3 * ms / 3600 * rent:.4g}")
+        name = f"textgen.serve.{how}_dollars_per_million{batch}"
+        ledger.record(name, dollars, "$ per million tokens", repeats=laps)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=Path, default=Path("serving.jsonl"))
     parser.add_argument("--record", type=Path)
     parser.add_argument("--laps", type=int, default=LAPS)
+    parser.add_argument("--ledger", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     with contextlib.ExitStack() as stack:
@@ -137,12 +157,15 @@ def main() -> None:
             bench.lap(lap)
     if options.record:
         what = (
-            "Inkwell's model served by transformers with continuous batching; one row a run: clients, steps, tokens that "
-            "the steps read, tokens written, processor seconds of the server, tokens a second, median milliseconds to the "
-            "first token and between tokens, load of the machine; curve: median processor milliseconds of a step by texts "
-            "in it; read_ms: line through the runs that only read"
+            "Inkwell's model served by transformers with continuous batching; one row a run: clients, steps, tokens "
+            "that the steps read, tokens written, processor seconds of the server, tokens a second, median "
+            "milliseconds to the first token and between tokens, load of the machine; curve: median processor "
+            "milliseconds of a step by texts in it; read_ms: line through the runs that only read"
         )
-        write(options.record, bench.runs, what, record(bench.runs.rows))
+        found = record(bench.runs.rows)
+        write(options.record, bench.runs, what, found)
+        if options.ledger:
+            into_ledger(found, options.laps)
 
 
 if __name__ == "__main__":
