@@ -52,6 +52,15 @@ def scaling_runs() -> dict[str, Any]:
     return _read("scaling_runs.json")
 
 
+def scaling_law() -> dict[str, Any]:
+    """`E`, `A`, `B`, `alpha`, `beta` of the law fitted to the sweep, and `bootstrap`: 200 rows of the same five.
+
+    `parameters` and `bytes` are the least and the greatest that it was fitted to.
+    Written by `benchmarks/scaling_law.py`.
+    """
+    return _read("scaling_law.json")
+
+
 def race_runs() -> dict[str, Any]:
     """`runs`: the published recipe at several rates, and the package's two sizes; steps, seed and loss of each.
 
@@ -95,6 +104,14 @@ def serving() -> dict[str, Any]:
     Written by `benchmarks/serving.py`.
     """
     return _read("serving.json")
+
+
+def published_training() -> dict[str, dict[str, Any]]:
+    """Name of a run → its model, devices and speed in tera-operations per second and device, and where that is printed.
+
+    `link` and `network` are bytes per second and direction, into a server and between servers.
+    """
+    return _read("published_training.json")
 
 
 def gan_failures() -> dict[str, Any]:
