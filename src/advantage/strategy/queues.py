@@ -9,7 +9,6 @@ Plain numbers, standard library only, so that it also runs in a browser.
 
 from collections import namedtuple
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from math import exp, fsum, log
 
 from advantage.checks import inside, not_negative, positive, series, whole, wrong
@@ -124,7 +123,7 @@ def measured_steps(batches: Sequence[int], tokens_per_second: Sequence[float]) -
     series("batches", batches, positive)
     sizes = [whole(f"batches[{i}]", size, 1) for i, size in enumerate(batches)]
     speeds = series("tokens_per_second", tokens_per_second, positive)
-    if sizes[0] != 1 or any(a >= b for a, b in pairwise(sizes)):
+    if sizes[0] != 1 or sizes != sorted(set(sizes)):
         raise wrong("batches", batches, "rising, from 1 on")
     if len(sizes) != len(speeds):
         raise wrong("tokens_per_second", tokens_per_second, f"as many as batches, {len(sizes)}")
