@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advantage import records
 from advantage.strategy import capacity
 from advantage.strategy import unit_economics as ue
 
@@ -179,12 +180,14 @@ def test_an_accelerator_is_busy_long_before_it_is_full():
 
 
 def test_steps_between_measured_batches():
-    """Reference: NumPy's interpolation, and the measured speeds themselves."""
-    batches, speeds = [1, 2, 8, 32], [100.0, 190.0, 600.0, 1500.0]
-    step = capacity.measured_steps(batches, speeds)
-    known = np.interp(range(1, 33), batches, np.divide(batches, speeds))
-    assert [step(n) for n in range(1, 33)] == pytest.approx(known)
-    assert capacity.completions(step, 10, 32)[31] == pytest.approx(150)
+    """Reference: NumPy's interpolation, and what was measured, for Inkwell's server too."""
+    batches, seconds = [1, 2, 8, 32], [0.01, 0.0105, 0.0133, 0.0213]
+    step = capacity.measured_steps(batches, seconds)
+    assert [step(n) for n in range(1, 33)] == pytest.approx(np.interp(range(1, 33), batches, seconds))
+    assert capacity.completions(step, 10, 32)[31] == pytest.approx(32 / 0.213)
+    for curve in records.serving()["curve"].values():
+        served = capacity.measured_steps(curve["texts"], np.array(curve["step_ms"]) / 1000)
+        assert [1000 * served(n) for n in curve["texts"]] == pytest.approx(curve["step_ms"])
     for batch in (0, 33, 2.5, True):
         with pytest.raises(ValueError, match="batch"):
             step(batch)
@@ -269,7 +272,7 @@ def test_edges_of_a_queue():
         (lambda: capacity.measured_steps([2, 4], [1.0, 2.0]), "batches"),
         (lambda: capacity.measured_steps([1, 4, 4], [1.0, 2.0, 3.0]), "batches"),
         (lambda: capacity.measured_steps(7, [1.0]), "batches"),
-        (lambda: capacity.measured_steps([1, 4], [1.0]), "tokens_per_second"),
+        (lambda: capacity.measured_steps([1, 4], [1.0]), "seconds"),
         (lambda: capacity.largest_load(lambda n: 1.0, 10, 0.5, 9), "gap"),
         (lambda: capacity.largest_load(lambda n: 1.0, 10, 5, 1, prompt_seconds=2), "first_token"),
         (lambda: capacity.largest_load(lambda n: 1.0, 10, 5, 1, share=1.0), "share"),

@@ -88,7 +88,8 @@ def late(arrivals: float, rates: Sequence[float], seconds: float) -> float:
         seconds: s, 0 for all who wait at all.
     """
     seconds = not_negative("seconds", seconds)
-    return sharing(arrivals, rates).waits * exp(-(rates[-1] - arrivals) * seconds)
+    arrivals, rates, _ = _system(arrivals, rates, None)
+    return _late(arrivals, rates, seconds)
 
 
 def completions(
@@ -110,24 +111,23 @@ def completions(
     return [n / (tokens * _step(step_seconds, n) + n * prompt) for n in range(1, whole("limit", limit, 1) + 1)]
 
 
-def measured_steps(batches: Sequence[int], tokens_per_second: Sequence[float]) -> Callable[[int], float]:
-    """Seconds of a step as a function of the batch, from measured speeds: straight lines between the batches.
+def measured_steps(batches: Sequence[int], seconds: Sequence[float]) -> Callable[[int], float]:
+    """Seconds of a step as a function of the batch, from measured ones: straight lines between the batches.
 
     Args:
         batches: texts written at once, rising from 1.
-        tokens_per_second: of the whole batch, as measured for each.
+        seconds: of one step, as measured for each (`records.serving()["curve"]` has milliseconds).
 
     Returns:
         A function of a batch between the first and the last; it refuses others rather than guess.
     """
     series("batches", batches, positive)
     sizes = [whole(f"batches[{i}]", size, 1) for i, size in enumerate(batches)]
-    speeds = series("tokens_per_second", tokens_per_second, positive)
+    steps = series("seconds", seconds, positive)
     if sizes[0] != 1 or sizes != sorted(set(sizes)):
         raise wrong("batches", batches, "rising, from 1 on")
-    if len(sizes) != len(speeds):
-        raise wrong("tokens_per_second", tokens_per_second, f"as many as batches, {len(sizes)}")
-    steps = [size / speed for size, speed in zip(sizes, speeds)]
+    if len(sizes) != len(steps):
+        raise wrong("seconds", seconds, f"as many as batches, {len(sizes)}")
 
     def step(batch: int) -> float:
         if not sizes[0] <= whole("batch", batch, 1) <= sizes[-1]:
@@ -187,7 +187,7 @@ def largest_load(
     low, high = 0.0, batch[-1]
     for _ in range(50):
         middle = (low + high) / 2
-        if middle < high and late(middle, batch, spare) <= 1 - share:
+        if middle < high and _late(middle, batch, spare) <= 1 - share:
             low = middle
         else:
             high = middle
@@ -208,6 +208,18 @@ def _system(arrivals, rates, room) -> tuple[float, list[float], int | None]:
 def _behind(arrivals, rates):
     """Weight of all states with a line, over that of a full batch with none: ρ/(1 − ρ)."""
     return arrivals / (rates[-1] - arrivals)
+
+
+def _late(arrivals, rates, seconds):
+    """`late` unchecked, for a search: the share that waits is 1/(1 + (1 − ρ) Σ Π μ/λ), as in Erlang's C."""
+    if arrivals == 0:
+        return 0.0
+    term, others = 1.0, 0.0
+    for rate in reversed(rates):
+        term *= rate / arrivals
+        others += term
+    waits = 1 / (1 + (1 - arrivals / rates[-1]) * others)
+    return waits * exp(-(rates[-1] - arrivals) * seconds)
 
 
 def _step(step_seconds, batch):
