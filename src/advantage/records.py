@@ -96,6 +96,16 @@ def compression() -> dict[str, Any]:
     return _read("compression.json")
 
 
+def serving() -> dict[str, Any]:
+    """`studies`: study → one row a run of Inkwell's model behind a server: clients, steps, tokens, times, seconds.
+
+    `curve`: `write` and `long` (prompts) → `texts` in a step and `step_ms`, processor milliseconds of that step;
+    `read_ms_per_token` and `read_ms_per_request`: what reading a prompt adds.
+    Written by `benchmarks/serving.py`.
+    """
+    return _read("serving.json")
+
+
 def published_training() -> dict[str, dict[str, Any]]:
     """Name of a run → its model, devices and speed in tera-operations per second and device, and where that is printed.
 

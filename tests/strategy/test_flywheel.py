@@ -211,6 +211,32 @@ def test_equal_sellers_bid_all_away(learning, discount, spillover, catch_up):
     assert np.array(found.own) == pytest.approx(np.array(found.rival).T, abs=1e-9)
 
 
+@settings(max_examples=150, deadline=None)
+@given(curves, st.floats(0.1, 0.95), st.floats(0, 1), st.floats(0, 1), st.integers(0, 6))
+@example([0.0, 0.0, 1.0], 0.9, 0.0, 0.0, 1)
+@example([0.0], 0.9, 0.5, 0.5, 3)
+def test_head_start_is_the_game(learning, discount, spillover, catch_up, lead):
+    """Reference: the game in every state; and the leader, once ahead, is outbid nowhere."""
+    game = fw.learning_game(learning, learning, discount, spillover, catch_up)
+    here = min(lead, len(learning) - 1)
+    found = fw.head_start_worth(learning, discount, lead, spillover, catch_up)
+    assert found == pytest.approx(game.own[here][0], abs=1e-8)
+    assert all(game.margin[i][j] >= -1e-9 for i in range(len(learning)) for j in range(i))
+
+
+def test_head_start_simulated():
+    """Reference: the sum drawn: leaks and releases by chance, 20,000 paths."""
+    f = np.array(fw.learned(12, 30_000, **TEXT, flow=1e5, base=2.5e5))
+    rng, paths, months = np.random.default_rng(0), 20_000, 300
+    leaked = np.minimum(np.cumsum(rng.random((paths, months)) < 0.3, axis=1), 12)
+    leaked = np.hstack([np.zeros((paths, 1), int), leaked[:, :-1]])
+    alone = np.cumprod(np.hstack([np.ones((paths, 1)), rng.random((paths, months - 1)) > 0.05]), axis=1)
+    own = f[np.minimum(4 + np.arange(months), 12)]
+    drawn = (0.98 ** np.arange(months) * alone * (own - f[leaked])).sum(1)
+    found = fw.head_start_worth(f, 0.98, 4, 0.3, 0.05)
+    assert abs(drawn.mean() - found) < 4 * drawn.std() / np.sqrt(paths)
+
+
 @pytest.mark.parametrize("catch_up", [0, 0.05, 0.25])
 def test_break_even_spillover(catch_up):
     """Reference: the value of the lead at φ*, above it and below it; it falls with the spillover all the way."""
@@ -263,8 +289,10 @@ def test_wright():
         (lambda: fw.learning_game([0, 1], [1, 0], 0.9), "rival"),
         (lambda: fw.learning_game([0, float("inf")], [0], 0.9), "own"),
         (lambda: fw.learning_game([0, 1], [0], 0.9, 0.2, -0.1), "catch_up"),
-        (lambda: fw.break_even_spillover([0, 1], 0.9, 2, 1), "head_start"),
+        (lambda: fw.break_even_spillover([0, 1], 0.9, 1.5, 1), "lead"),
         (lambda: fw.break_even_spillover([0, 1], 0.9, 1, "much"), "cost"),
+        (lambda: fw.head_start_worth([1, 0], 0.9, 1), "learning"),
+        (lambda: fw.head_start_worth([0, 1], 0.9, -1), "lead"),
         (lambda: fw.learning_curve(1, 0, 2), "ratio"),
         (lambda: fw.learning_curve(1, 0.8, True), "unit"),
     ],

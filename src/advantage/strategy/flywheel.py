@@ -208,33 +208,54 @@ def _state(ahead, won, lost):
     return rest, value, rival_w - (1 - stay_w) * value
 
 
-def break_even_spillover(learning, discount: float, head_start: int, cost: float, catch_up: float = 0.0) -> float:
-    """φ* from which on a head start costs more than it is worth against a rival that learns alike and has nothing.
+def head_start_worth(learning, discount: float, lead: int, spillover: float = 0.0, catch_up: float = 0.0) -> float:
+    """Present value of being `lead` periods ahead of a rival that learns alike and has nothing, in `learning_game`.
 
-    0 where it never pays, 1 where it always does. By bisection on `learning_game`, whose value of a lead falls with φ.
+    Σₖ (δ(1 − λ))ᵏ (f(lead + k) − E f(bₖ)), with bₖ binomial (k, φ): the leader serves every period, earns the
+    difference of that period, and the rival knows what leaked. The sum is our own, solved from its end.
 
     Args:
-        learning: value after 0, 1, … periods of sales, as `learned` gives it.
+        learning: f, the value after 0, 1, … periods of sales, as `learned` gives it.
         discount: δ, between 0 and 1.
-        head_start: periods sold before the rival comes.
-        cost: dollars that they cost.
-        catch_up: λ, as in `learning_game`.
+        lead: periods sold before the rival comes.
+        spillover: φ, of each sale.
+        catch_up: λ, in each period.
     """
-    lead, cost = whole("head_start", head_start, least=1), number("cost", cost)
-    if lead >= len(_rising("learning", learning)):
-        raise wrong("head_start", head_start, f"below {len(learning)}, the number of values in learning")
+    f, lead = _rising("learning", learning), whole("lead", lead)
+    phi = share("spillover", spillover)
+    delta = inside("discount", discount, 0, 1) * (1 - share("catch_up", catch_up))
+    last = len(f) - 1
+    lead = min(lead, last)
+    worth = [0.0] * (last + 2)  # of having learned all, against a rival with j periods
+    for j in range(last - 1, -1, -1):
+        worth[j] = (f[last] - f[j] + delta * phi * worth[j + 1]) / (1 - delta * (1 - phi))
+    for i in range(last - 1, lead - 1, -1):
+        worth = [f[i] - f[j] + delta * ((1 - phi) * worth[j] + phi * worth[j + 1]) for j in range(i - lead + 1)] + [0.0]
+    return worth[0] if lead else 0.0
 
-    def worth(phi):
-        return learning_game(learning, learning, discount, phi, catch_up).own[lead][0]
 
-    if worth(0.0) <= cost:
+def break_even_spillover(learning, discount: float, lead: int, cost: float, catch_up: float = 0.0) -> float:
+    """φ* from which on a head start costs more than `head_start_worth`, which falls with φ; by bisection.
+
+    0 where it never pays, 1 where it always does.
+
+    Args:
+        learning, discount, lead, catch_up: as in `head_start_worth`.
+        cost: dollars that the head start costs.
+    """
+    cost = number("cost", cost)
+
+    def pays(phi):
+        return head_start_worth(learning, discount, lead, phi, catch_up) > cost
+
+    if not pays(0.0):
         return 0.0
     low, high = 0.0, 1.0
-    if worth(1.0) > cost:
+    if pays(1.0):
         return 1.0
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if worth(middle) > cost else (low, middle)
+        low, high = (middle, high) if pays(middle) else (low, middle)
     return low
 
 
