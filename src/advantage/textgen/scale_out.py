@@ -52,7 +52,7 @@ class Plan(NamedTuple):
     tensor: float  # the next three: on the wires, were nothing else done meanwhile
     pipeline: float
     data: float
-    hidden: float  # share of the peak put to use, if all communication hides behind computing
+    hidden: float  # share of the peak put to use, if communication hides behind computing as far as it can
     exposed: float  # the same, if none of it does
     memory: Memory
 
@@ -207,10 +207,11 @@ def plan(
     if stage == 3:  # the weights are gathered for every micro-batch
         shards += 2 * (m - 1) * ring_bytes(2 * held, d, "all_gather")
     gradients = shards / cluster.network
+    best = max(compute + wait, tensors, between + gradients)  # no step is shorter than what one wire carries
+    worst = compute + wait + tensors + between + gradients
+    held_bytes = memory(held, d, stage, 2, gradient)
     return Plan(
-        devices, m, compute, wait, tensors, between, gradients,
-        useful / (compute + wait), useful / (compute + wait + tensors + between + gradients),
-        memory(held, d, stage, 2, gradient),
+        devices, m, compute, wait, tensors, between, gradients, useful / best, useful / worst, held_bytes
     )  # fmt: skip
 
 
