@@ -18,8 +18,8 @@ def hold_up(worth: float, power: float, kept: float = 0.0, moving: float = 0.0) 
 
     An investment of i dollars makes something worth 2√(W i), so that i = W is best and leaves W. Elsewhere a share of
     it survives, less the cost of moving. Then both split what they gain by staying together (Nash bargaining), the
-    supplier takes its share β of that. With x = β(1 − kept) the firm invests W(1 − x)², and W x² is lost to both;
-    where moving is not worth its cost even as a threat, x = β.
+    supplier takes its share β of that. With θ = β(1 − kept) the firm invests W(1 − θ)², and W θ² is lost to both;
+    where moving is not worth its cost even as a threat, θ = β.
     Source: Grossman & Hart 1986 (doi:10.1086/261404), for this production function.
 
     Args:
@@ -30,10 +30,10 @@ def hold_up(worth: float, power: float, kept: float = 0.0, moving: float = 0.0) 
     """
     worth, moving = positive("worth", worth), not_negative("moving", moving)
     power, kept = share("power", power), share("kept", kept)
-    threat, none = power * (1 - kept), power  # x with and without the threat to leave
+    threat, none = power * (1 - kept), power  # θ with and without the threat to leave
     with_threat, without = worth * (1 - threat) ** 2 - power * moving, worth * (1 - none) ** 2
-    x, payoff = (threat, with_threat) if with_threat >= without else (none, without)
-    return HoldUp(worth * (1 - x) ** 2, worth * x**2, payoff)
+    theta, payoff = (threat, with_threat) if with_threat >= without else (none, without)
+    return HoldUp(worth * (1 - theta) ** 2, worth * theta**2, payoff)
 
 
 def own_up_to(worth: float, power: float, kept: float = 0.0, moving: float = 0.0) -> float:
@@ -87,14 +87,14 @@ def supply(
 
 
 def revenue_share(partner_pull: float, own_pull: float, margin: float = 1.0) -> float:
-    """Share of revenue for a partner that makes most of both sides' work: margin · k_p²/(k_p² + k_o²).
+    """Share of revenue for a partner that makes most of both sides' work: margin · a_p²/(a_p² + a_o²).
 
-    Revenue is k_p e + k_o i; effort costs e²/2 and i²/2 and cannot be contracted. The partner keeps the share r of
+    Revenue is a_p e + a_o i; effort costs e²/2 and i²/2 and cannot be contracted. The partner keeps the share r of
     revenue, the firm the margin less r. Source: the case of linear revenue of Bhattacharyya & Lafontaine 1995,
     Double-Sided Moral Hazard and the Nature of Share Contracts; the margin is ours.
 
     Args:
-        partner_pull, own_pull: k_p and k_o, revenue for a unit of effort.
+        partner_pull, own_pull: a_p and a_o, revenue for a unit of effort.
         margin: share of revenue that is left after compute.
     """
     partner, own = not_negative("partner_pull", partner_pull) ** 2, not_negative("own_pull", own_pull) ** 2
