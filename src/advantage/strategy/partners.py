@@ -5,7 +5,7 @@ Standard library only, so that it also runs in a browser.
 
 from collections import namedtuple
 
-from advantage.checks import not_negative, positive, share, wrong
+from advantage.checks import not_negative, one_of, positive, share, wrong
 
 # invested: dollars; lost: dollars that both together lose against the best; payoff: dollars of the one who invests.
 HoldUp = namedtuple("HoldUp", "invested lost payoff")
@@ -42,20 +42,26 @@ def own_up_to(worth: float, power: float, kept: float = 0.0, moving: float = 0.0
 
 
 def supply(
-    size: float, likeness: float, cost: float, competes: bool, ceiling: float | None = None, price: float | None = None
+    size: float,
+    likeness: float,
+    cost: float,
+    rival: str,
+    ceiling: float | None = None,
+    price: float | None = None,
 ) -> Supply:
     """What a supplier of tokens asks a firm that sells an application beside a rival's, which may be its own.
 
     Applications 0 (the rival) and 1 (the buyer) sell q_i = (α(1 − γ) − p_i + γ p_j)/(1 − γ²). First the supplier sets
-    the input's price w, then both set theirs; one unit takes one unit of input, and the rival's costs c. A supplier
-    who competes owns the rival and counts both profits. Its profit is a parabola in w.
+    the input's price w, then both set theirs; one unit takes one unit of input. The supplier's profit is a parabola
+    in w. It counts the rival's profit where it owns the rival, and sells to both where the rival is a buyer too.
     Source: the demands are Singh & Vives 1984 (doi:10.2307/2555525); the game is a standard one.
 
     Args:
         size: α, the price at which nobody buys, dollars.
         likeness: γ, 0 for applications that have nothing to do with each other, below 1 where they are alike.
         cost: c of one unit of input, dollars; below the size.
-        competes: whether the rival belongs to the supplier.
+        rival: `supplier` where the rival belongs to it, `buyer` where it buys its input at the same price as the firm,
+            `independent` where it has input of its own at cost.
         ceiling: input price at which the firm would go elsewhere; the supplier asks no more. None where it cannot.
         price: w, where it is given and not chosen.
 
@@ -63,6 +69,7 @@ def supply(
         ValueError: an argument is out of range, or an application would sell nothing.
     """
     size, cost = positive("size", size), not_negative("cost", cost)
+    one_of("rival", rival, ("supplier", "buyer", "independent"))
     if share("likeness", likeness) == 1:
         raise wrong("likeness", likeness, "below 1")
     if cost >= size:
@@ -72,7 +79,7 @@ def supply(
     sells = ceiling is None or ceiling >= cost
 
     def market(w):
-        return _market(size, likeness, cost, w, competes and sells, sells)
+        return _market(size, likeness, cost, w, rival, sells)
 
     if price is None and sells:
         price = _vertex([market(w).supplier_profit for w in (cost, (cost + size) / 2, size)], cost, (size - cost) / 2)
@@ -81,8 +88,6 @@ def supply(
     found = market(not_negative("price", price))
     if min(found.units, found.rival_units) < 0:
         raise wrong("input price", found.input_price, "such that both applications sell something")
-    if competes and not sells:  # its own application, and nothing from the firm
-        return found._replace(supplier_profit=(found.rival_price - cost) * found.rival_units)
     return found
 
 
@@ -101,13 +106,15 @@ def revenue_share(partner_pull: float, own_pull: float, margin: float = 1.0) -> 
     return share("margin", margin) * partner / positive("partner_pull² + own_pull²", partner + own)
 
 
-def _market(size, likeness, cost, w, owns, sells):
+def _market(size, likeness, cost, w, rival, sells):
     """Prices of the second stage for an input price w: two linear conditions of the first order, solved."""
     a, g = size * (1 - likeness), likeness
-    left0, left1 = a + cost + (g * (w - cost) if owns else 0.0), a + w
+    owns, margin = rival == "supplier", w - cost if sells else 0.0
+    left0 = a + (w if rival == "buyer" else cost) + (g * margin if owns else 0.0)
+    left1 = a + w
     p0, p1 = (2 * left0 + g * left1) / (4 - g * g), (2 * left1 + g * left0) / (4 - g * g)
     q0, q1 = (a - p0 + g * p1) / (1 - g * g), (a - p1 + g * p0) / (1 - g * g)
-    upstream = (w - cost) * q1 if sells else 0.0
+    upstream = margin * (q1 + (q0 if rival == "buyer" else 0.0))
     return Supply(w, p0, p1, q0, q1, upstream + ((p0 - cost) * q0 if owns else 0.0), (p1 - w) * q1)
 
 
