@@ -68,6 +68,20 @@ def test_at_break_even_what_is_sold_pays_for_the_machine():
     assert results("unit-economics", price=1e-4)["case"] == "never"
 
 
+def test_the_flywheel_is_the_chapters():
+    """Reference: the chapter's printed gains and worths of six months, with and without leaks."""
+    assert results("flywheel", spillover=0)["gain"] == pytest.approx(1.82, abs=5e-3)
+    assert results("flywheel", nat=10, spillover=0)["gain"] == pytest.approx(0.61, abs=5e-3)
+    for releases, leak, worth in ((0, 0, 647_998), (0.6, 0.5, 66_980), (3, 1, 21_374)):
+        assert results("flywheel", releases=releases, spillover=leak)["worth"] == pytest.approx(worth, rel=2e-3)
+    found = results("flywheel")
+    assert found["case"] == "dies pays"
+    assert found["better"] == pytest.approx(0.91, abs=5e-3)
+    even = results("flywheel", cost=70_000, releases=0.6)["star"]
+    assert results("flywheel", releases=0.6, spillover=even)["worth"] == pytest.approx(70_000, rel=1e-6)
+    assert results("flywheel", spillover=0, cost=1e6)["case"] == "grows costs"
+
+
 def test_two_sided_prices_are_armstrongs():
     """Reference: p1 = f1 + t1 − α2, p2 = f2 + t2 − α1 and profit (t1 + t2 − α1 − α2)/2, Armstrong 2006, section 4."""
     found = results("two-sided", t1=5, t2=4, alpha1=0.5, alpha2=4, f1=1, f2=2)
