@@ -1,6 +1,6 @@
 """What compression costs: fewer bits, fewer weights, a taught student; bytes, quality and speed of each.
 
-    python benchmarks/compress.py [--runs compress.jsonl] [--models FOLDER] [--record FILE]
+    python benchmarks/compress.py [--runs compress.jsonl] [--models FOLDER] [--record FILE] [--ledger]
 
 `students`: the student has 3 layers of width 96, a quarter of the teacher's parameters. Taught by Inkwell's model or
 alone, it reads the same windows of the same training files; both learning rates are searched by one rule for each
@@ -12,8 +12,9 @@ seconds of a step, measured once, the two in turn.
 by HEAL_STEPS steps of distillation, whose rate is searched on the first half too.
 `small`: the same of the students of seed 0, of which --models keeps the weights.
 `speed`: tokens drawn per processor second, models in turn. The record is src/advantage/data/compression.json.
-Quality is bits per byte of PARTS parts of equal length, every second one of the judging half, and the share of samples
-without a syntax error after each of the beginnings of samples.py. A run is a line of the file of runs; what stands
+Quality is bits per byte of PARTS parts of equal length, every second one of the judging half, and after each of the
+beginnings of samples.py the share of samples that have a whole line of their own and no syntax error (`parse_rate`),
+and of those that have such a line (`with_a_line`). A run is a line of the file of runs; what stands
 there is not done again. One thread; about three quarters of an hour of processor time.
 """
 
@@ -29,9 +30,9 @@ import torch
 from runs import Runs, compass, write
 from safetensors.torch import load_file
 from safetensors.torch import save as bytes_of
-from samples import BEGINNINGS, draw, measure
+from samples import BEGINNINGS, draw, has_line, measure
 
-from advantage import files
+from advantage import files, ledger
 from advantage.textgen import compress, corpus, inkwell, sampling, training
 from advantage.textgen.distil import distil
 from advantage.textgen.gpt import GPT
@@ -44,11 +45,12 @@ SEARCH_SEED, SEEDS = 100, range(3)
 START = (0.016, 0.016)  # where both walks over (matrices' rate, tables' rate) begin
 HEAL_START = 0.004  # of the matrices; the tables' rate is half of it
 PARTS = 16
-ROWS, TEMPERATURE = 16, 0.8
+ROWS, TEMPERATURE = 64, 0.8
 BITS = {f"{bits} bits, {per}": (bits, per) for bits in (8, 4, 2) for per in ("tensor", "channel", 32)}
 ZEROS = (0.3, 0.5, 0.7)
 UNITS = (0.9, 0.75, 0.5)
 ALL = ["compressed", "students", "small", "speed"]
+LEDGER = {"16_bits": "Inkwell", "8_bits": "8 bits, channel", "4_bits": "4 bits, 32"}  # what strategy spends
 
 
 class Bench:
@@ -160,11 +162,13 @@ class Bench:
             model = build()
             size, plain = compress.stored_bytes(model, sparse), compress.unpacked(model)  # the same weights, faster
             drawn = draw(plain, self.tokenizer, ROWS, 0, temperature=TEMPERATURE)
-            rates = measure(plain, self.tokenizer, drawn)["parse_rate"]
+            measured = measure(plain, self.tokenizer, drawn)
+            lines = [float(np.mean([has_line(self.tokenizer.decode(row)) for row in rows])) for rows in drawn.values()]
             pieces = np.array_split(self.halves["judge"][0], 2 * PARTS)[::2]
             bits = [self.score(plain, piece, "judge") for piece in pieces]
             parameters = sum(weight.numel() for weight in plain.parameters())
-            return {"bytes": size, "parameters": parameters, "bits_per_byte": bits, "parse_rate": rates}
+            rates = {"parse_rate": measured["parse_rate"], "with_a_line": lines}
+            return {"bytes": size, "parameters": parameters, "bits_per_byte": bits, **rates}
 
         self.runs.once({"study": "quality", "name": name}, run)
 
@@ -236,12 +240,25 @@ def record(rows: list[dict]) -> dict:
     return result
 
 
+def to_ledger(found: dict) -> None:
+    """Bytes, quality and speed of the models in LEDGER as your own measurements, today's and this machine's."""
+    for label, name in LEDGER.items():
+        row, speed = found["quality"][name], found["speed"]["tokens_per_second"][name]
+        bits = row["bits_per_byte"]
+        ledger.record(f"textgen.compress.bytes_{label}", row["bytes"], "byte")
+        ledger.record(f"textgen.compress.bits_per_byte_{label}", statistics.mean(bits), "bit/byte", repeats=len(bits))
+        for texts, suffix in (("1", ""), ("32", "_batch_32")):
+            entry = f"textgen.compress.sample_tokens_per_second_{label}{suffix}"
+            ledger.record(entry, speed[texts], "token/s", repeats=found["speed"]["repeats"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=Path, default=Path("compress.jsonl"))
     parser.add_argument("--models", type=Path, default=Path("."))
     parser.add_argument("--only", nargs="*", choices=[*ALL, "short"], default=ALL)
     parser.add_argument("--record", type=Path)
+    parser.add_argument("--ledger", action="store_true", help="put bytes, quality and speed into your ledger too")
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.models.mkdir(parents=True, exist_ok=True)
@@ -254,6 +271,8 @@ def main() -> None:
             "students' columns: matrices' rate, tables' rate, steps, seed, bits per byte"
         )
         write(options.record, bench.runs, what, record(bench.runs.rows))
+    if options.ledger:
+        to_ledger(record(bench.runs.rows))
 
 
 if __name__ == "__main__":

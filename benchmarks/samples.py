@@ -75,6 +75,16 @@ def whole_lines(text: str) -> str:
     return text[: text.rfind("\n") + 1]
 
 
+def has_line(text: str) -> bool:
+    """Whether the model began and ended a line of its own. Noise without line ends has no error in its whole lines."""
+    return bool(whole_lines(text)[text.find("\n") + 1 :].strip())
+
+
+def fine(beginning: str, text: str) -> bool:
+    """Whether a sample has a line of its own, and a Python file can begin with its whole lines."""
+    return has_line(text) and parsing.can_begin(whole_lines(beginning + text))
+
+
 def cut_back(prompt: str, text: str) -> str:
     """The longest run of whole lines of `text` with which prompt and lines parse; empty where there is none."""
     lines = whole_lines(text).splitlines(keepends=True)
@@ -109,7 +119,7 @@ def measure(model, tokenizer, drawn: dict[str, list[list[int]]]) -> dict:
     result: dict = {"parse_rate": [], "surprise": [], "variety": [], "texts": []}
     for beginning, rows in drawn.items():
         texts = [tokenizer.decode(row) for row in rows]
-        result["parse_rate"].append(float(np.mean([parsing.can_begin(whole_lines(beginning + t)) for t in texts])))
+        result["parse_rate"].append(float(np.mean([fine(beginning, text) for text in texts])))
         result["surprise"].append(round(surprise(model, tokenizer, beginning, rows), 4))
         result["variety"].append(round(variety(rows), 4))
         result["texts"] += texts
@@ -184,7 +194,7 @@ def answers(model, tokenizer, rows: int) -> dict[str, dict[str, list]]:
 
 def people(model, tokenizer, validation: list[tuple[str, str]], samples: int) -> dict:
     """The same numbers for passages of held-out files, as long as the samples."""
-    passages, bits, fine = [], [], []
+    passages, bits, rates = [], [], []
     for name, text in validation:
         if name.endswith(".py") and "\ndef " in text and len(passages) < samples:
             begin = text.index("\ndef ") + 4
@@ -192,10 +202,10 @@ def people(model, tokenizer, validation: list[tuple[str, str]], samples: int) ->
             before = text[max(begin - 150, 0) : begin]
             passages.append(row)
             bits.append(surprise(model, tokenizer, before, [row]))
-            fine.append(parsing.can_begin(whole_lines("def" + tokenizer.decode(row))))
+            rates.append(fine("def", tokenizer.decode(row)))
     return {
         "passages": len(passages),
-        "parse_rate": float(np.mean(fine)),
+        "parse_rate": float(np.mean(rates)),
         "surprise": round(float(np.mean(bits)), 4),
         "variety": round(variety(passages), 4),
         "texts": [tokenizer.decode(row) for row in passages],
