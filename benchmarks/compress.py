@@ -8,17 +8,18 @@ alone, it reads the same windows of the same training files; both learning rates
 to 2 on the other half, at SEARCH_STEPS and at STEPS steps (`short`: at the former alone). A taught step also pays for
 the teacher's forward pass: "equal cost" gives the student alone as many more steps as that comes to, in processor
 seconds of a step, measured once, the two in turn.
-`compressed`: Inkwell's model with fewer bits, with weights set to zero, with MLP units taken out, and with those healed
-by HEAL_STEPS steps of distillation, whose rate is searched on the first half too.
+`compressed`: Inkwell's model with fewer bits, with weights set to zero, with MLP units taken out. `heal`: half of the
+units out, then HEAL_STEPS steps of distillation, whose rate is searched on the first half too.
 `small`: the same of the students of seed 0, of which --models keeps the weights.
 `speed`: tokens drawn per processor second, models in turn. The record is src/advantage/data/compression.json.
 Quality is bits per byte of PARTS parts of equal length, every second one of the judging half, and after each of the
 beginnings of samples.py the share of samples that have a whole line of their own and no syntax error (`parse_rate`),
-and of those that have such a line (`with_a_line`). A run is a line of the file of runs; what stands
-there is not done again. One thread; about three quarters of an hour of processor time.
+and of those that have such a line (`with_a_line`): of ROWS samples, of CLOSER_ROWS for the models of CLOSER. A run is a
+line of the file of runs; what stands there is not done again. One thread; about an hour of processor time.
 """
 
 import argparse
+import functools
 import math
 import statistics
 import time
@@ -30,7 +31,7 @@ import torch
 from runs import Runs, compass, write
 from safetensors.torch import load_file
 from safetensors.torch import save as bytes_of
-from samples import BEGINNINGS, draw, has_line, measure
+from samples import BEGINNINGS, draw, fine, has_line
 
 from advantage import files, ledger
 from advantage.textgen import compress, corpus, inkwell, sampling, training
@@ -45,11 +46,12 @@ SEARCH_SEED, SEEDS = 100, range(3)
 START = (0.016, 0.016)  # where both walks over (matrices' rate, tables' rate) begin
 HEAL_START = 0.004  # of the matrices; the tables' rate is half of it
 PARTS = 16
-ROWS, TEMPERATURE = 64, 0.8
+ROWS, CLOSER_ROWS, TEMPERATURE = 16, 64, 0.8
+CLOSER = ("Inkwell", "8 bits, channel", "4 bits, 32", "student taught")  # what a founder chooses among
 BITS = {f"{bits} bits, {per}": (bits, per) for bits in (8, 4, 2) for per in ("tensor", "channel", 32)}
 ZEROS = (0.3, 0.5, 0.7)
 UNITS = (0.9, 0.75, 0.5)
-ALL = ["compressed", "students", "small", "speed"]
+ALL = ["compressed", "students", "small", "heal", "speed"]
 LEDGER = {"16_bits": "Inkwell", "8_bits": "8 bits, channel", "4_bits": "4 bits, 32"}  # what strategy spends
 
 
@@ -158,19 +160,26 @@ class Bench:
         return run(compass(score, (HEAL_START, 0.0), both=False, strides=(2.0,))[0], SEEDS[0])
 
     def quality(self, name: str, build: Callable[[], GPT], sparse: bool = False) -> None:
-        def run() -> dict:
-            model = build()
-            size, plain = compress.stored_bytes(model, sparse), compress.unpacked(model)  # the same weights, faster
-            drawn = draw(plain, self.tokenizer, ROWS, 0, temperature=TEMPERATURE)
-            measured = measure(plain, self.tokenizer, drawn)
-            lines = [float(np.mean([has_line(self.tokenizer.decode(row)) for row in rows])) for rows in drawn.values()]
-            pieces = np.array_split(self.halves["judge"][0], 2 * PARTS)[::2]
-            bits = [self.score(plain, piece, "judge") for piece in pieces]
-            parameters = sum(weight.numel() for weight in plain.parameters())
-            rates = {"parse_rate": measured["parse_rate"], "with_a_line": lines}
-            return {"bytes": size, "parameters": parameters, "bits_per_byte": bits, **rates}
+        """Bytes, bits per byte and samples; the last two of the same weights in 32 bits, which is faster."""
 
-        self.runs.once({"study": "quality", "name": name}, run)
+        def bits() -> dict:
+            model = build()
+            plain, pieces = compress.unpacked(model), np.array_split(self.halves["judge"][0], 2 * PARTS)[::2]
+            found = [self.score(plain, piece, "judge") for piece in pieces]
+            parameters = sum(weight.numel() for weight in plain.parameters())
+            return {"bytes": compress.stored_bytes(model, sparse), "parameters": parameters, "bits_per_byte": found}
+
+        def samples() -> dict:
+            drawn = draw(compress.unpacked(build()), self.tokenizer, rows, 0, temperature=TEMPERATURE)
+            texts = {beginning: [self.tokenizer.decode(row) for row in some] for beginning, some in drawn.items()}
+            return {
+                "parse_rate": [float(np.mean([fine(start, text) for text in some])) for start, some in texts.items()],
+                "with_a_line": [float(np.mean([has_line(text) for text in some])) for some in texts.values()],
+            }
+
+        rows = CLOSER_ROWS if name in CLOSER else ROWS
+        self.runs.once({"study": "quality", "name": name}, bits)
+        self.runs.once({"study": "samples", "name": name, "rows": rows}, samples)
 
     def compressed(self) -> None:
         self.quality("Inkwell", lambda: self.teacher)
@@ -180,7 +189,9 @@ class Bench:
             self.quality(f"{share:.0%} zeros", lambda share=share: compress.prune(self.teacher, share), sparse=True)
         for keep in UNITS:
             self.quality(f"{keep:.0%} of the units", lambda keep=keep: self.pruned(keep))
-        self.quality("50% of the units, healed", lambda: self.healed(0.5))
+
+    def heal(self) -> None:
+        self.quality("50% of the units, healed", functools.cache(lambda: self.healed(0.5)))
 
     def small(self) -> None:
         self.quality("student alone", lambda: self.student(False))
@@ -220,7 +231,7 @@ class Bench:
 
 def record(rows: list[dict]) -> dict:
     """What the package ships: every run."""
-    result: dict = {"beginnings": list(BEGINNINGS), "rows": ROWS, "temperature": TEMPERATURE, "student": STUDENT}
+    result: dict = {"beginnings": list(BEGINNINGS), "temperature": TEMPERATURE, "student": STUDENT}
     result |= {"steps": {"search": SEARCH_STEPS, "judged": STEPS, "heal": HEAL_STEPS}, "tokens_a_step": BATCH * CONTEXT}
     for row in rows:
         what = row["what"]
@@ -229,8 +240,9 @@ def record(rows: list[dict]) -> dict:
             result["step_ms"] = figures["ms"]
         elif what["study"] == "speed":
             result["speed"] = figures
-        elif what["study"] == "quality":
-            result.setdefault("quality", {})[what["name"]] = figures
+        elif what["study"] in ("quality", "samples"):
+            more = {"rows": what["rows"]} if "rows" in what else {}
+            result.setdefault("quality", {}).setdefault(what["name"], {}).update(figures | more)
         elif what["study"] == "search to heal":
             result.setdefault("healing", []).append([what["keep"], what["rate"], figures["bits_per_byte"]])
         else:
