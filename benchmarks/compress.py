@@ -13,9 +13,10 @@ units out, then HEAL_STEPS steps of distillation, whose rate is searched on the 
 `small`: the same of the students of seed 0, of which --models keeps the weights.
 `speed`: tokens drawn per processor second, models in turn. The record is src/advantage/data/compression.json.
 Quality is bits per byte of PARTS parts of equal length, every second one of the judging half, and after each of the
-beginnings of samples.py the share of samples that have a whole line of their own and no syntax error (`parse_rate`),
-and of those that have such a line (`with_a_line`): of ROWS samples, of CLOSER_ROWS for the models of CLOSER. A run is a
-line of the file of runs; what stands there is not done again. One thread; about an hour of processor time.
+beginnings of samples.py the share of samples that have a whole line of their own and no syntax error (`parse_rate`), of
+those that have such a line (`with_a_line`), and of those of which some lines, from the first on, parse with their
+beginning as they stand (`usable`): of ROWS samples, of CLOSER_ROWS for the models of CLOSER. A run is a line of the
+file of runs; what stands there is not done again. One thread; about an hour of processor time.
 """
 
 import argparse
@@ -31,7 +32,7 @@ import torch
 from runs import Runs, compass, write
 from safetensors.torch import load_file
 from safetensors.torch import save as bytes_of
-from samples import BEGINNINGS, draw, fine, has_line
+from samples import BEGINNINGS, cut_back, draw, fine, has_line
 
 from advantage import files, ledger
 from advantage.textgen import compress, corpus, inkwell, sampling, training
@@ -175,6 +176,7 @@ class Bench:
             return {
                 "parse_rate": [float(np.mean([fine(start, text) for text in some])) for start, some in texts.items()],
                 "with_a_line": [float(np.mean([has_line(text) for text in some])) for some in texts.values()],
+                "usable": [float(np.mean([bool(cut_back(start, t)) for t in some])) for start, some in texts.items()],
             }
 
         rows = CLOSER_ROWS if name in CLOSER else ROWS

@@ -281,7 +281,7 @@ def test_the_record_is_that_of_the_benchmark(monkeypatch):
     for name, row in record["quality"].items():
         assert len(row["bits_per_byte"]) == bench.PARTS, name
         assert row["rows"] == (bench.CLOSER_ROWS if name in bench.CLOSER else bench.ROWS), name
-        for key in ("parse_rate", "with_a_line"):
+        for key in ("parse_rate", "with_a_line", "usable"):
             assert len(row[key]) == len(record["beginnings"]), name
             assert all(0 <= rate <= 1 and (rate * row["rows"]).is_integer() for rate in row[key]), name
         assert all(rate <= lines for rate, lines in zip(row["parse_rate"], row["with_a_line"])), name
