@@ -52,6 +52,15 @@ def scaling_runs() -> dict[str, Any]:
     return _read("scaling_runs.json")
 
 
+def scaling_law() -> dict[str, Any]:
+    """`E`, `A`, `B`, `alpha`, `beta` of the law fitted to the sweep, and `bootstrap`: 200 rows of the same five.
+
+    `parameters` and `bytes` are the least and the greatest that it was fitted to.
+    Written by `benchmarks/scaling_law.py`.
+    """
+    return _read("scaling_law.json")
+
+
 def race_runs() -> dict[str, Any]:
     """`runs`: the published recipe at several rates, and the package's two sizes; steps, seed and loss of each.
 
@@ -85,6 +94,24 @@ def compression() -> dict[str, Any]:
     Written by `benchmarks/compress.py`.
     """
     return _read("compression.json")
+
+
+def serving() -> dict[str, Any]:
+    """`studies`: study → one row a run of Inkwell's model behind a server: clients, steps, tokens, times, seconds.
+
+    `curve`: `write` and `long` (prompts) → `texts` in a step and `step_ms`, processor milliseconds of that step;
+    `read_ms_per_token` and `read_ms_per_request`: what reading a prompt adds.
+    Written by `benchmarks/serving.py`.
+    """
+    return _read("serving.json")
+
+
+def published_training() -> dict[str, dict[str, Any]]:
+    """Name of a run → its model, devices and speed in tera-operations per second and device, and where that is printed.
+
+    `link` and `network` are bytes per second and direction, into a server and between servers.
+    """
+    return _read("published_training.json")
 
 
 def gan_failures() -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from advantage import records
-from advantage.textgen import corpus, sweep, training
+from advantage.textgen import corpus, scaling, sweep, training
 from advantage.textgen.__main__ import main
 from advantage.textgen.sweep import Cell
 
@@ -235,3 +235,18 @@ def test_the_record_holds_the_default_plan():
         if row["distinct"] is None:  # else a model may know its text by heart and be worse than a guess
             assert row["loss"] < np.log(256)
             assert row["tokens"] < record["train_bytes"]  # less than one pass
+
+
+def test_the_law_that_other_chapters_spend_is_that_of_the_runs():
+    """Reference: a fit to the shipped runs, here and now; losses are compared, for coefficients move together."""
+    record = records.scaling_law()
+    rows = [run for run in records.scaling_runs()["runs"] if run["study"] == "grid" and run["width"] > 16]
+    n, d, seen = (np.array([run[key] for run in rows]) for key in ("parameters", "tokens", "loss"))
+    law, several = (record[key] for key in scaling.Law._fields), np.array(record["bootstrap"])
+    assert scaling.loss(n, d, *law) == pytest.approx(scaling.loss(n, d, *scaling.fit(n, d, seen)), rel=1e-4)
+    assert record["runs"] == len(rows)
+    assert (record["parameters"], record["bytes"]) == ([n.min(), n.max()], [d.min(), d.max()])
+    assert several.shape == (200, 5)
+    again = scaling.bootstrap(n, d, seen, repeats=5)
+    for old, new in zip(several, again):  # the same draws
+        assert scaling.loss(n, d, *old) == pytest.approx(scaling.loss(n, d, *new), rel=1e-3)

@@ -4,6 +4,7 @@
     python -m advantage.textgen train --corpus poems.txt --tokenizer char --budget-tokens 2000000 --out poems
     python -m advantage.textgen sample --model poems --prompt "Shall I" --tokens 200 --temperature 0.8
     python -m advantage.textgen sweep --out runs.json
+    python -m advantage.textgen serve --model inkwell --port 8000
 
 A corpus of more than 256 MiB is never held in memory: it is streamed into tokens on disk, in OUT/tokens, first. Of its
 documents only exact copies are dropped; near-copies, which a smaller corpus is searched for, can then stand on both
@@ -28,6 +29,8 @@ import signal  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import TYPE_CHECKING, Any, NamedTuple  # noqa: E402
+
+from advantage.textgen import serving  # noqa: E402
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,6 +107,9 @@ def command_line() -> argparse.ArgumentParser:
     pair = ("WIDTH", "TOKENS")
     arguments.add_argument("--larger", type=int, nargs=2, action="append", metavar=pair, help="a run to be forecast")
     arguments.add_argument("--only", nargs="+", help="of: grid, seeds, rates, repeated, larger")
+    arguments = commands.add_parser("serve", help="serve a model", description=serving.DESCRIPTION, formatter_class=raw)
+    arguments.set_defaults(run=serve)
+    serving.arguments(arguments)
     return parser
 
 
@@ -154,7 +160,7 @@ def train(options: argparse.Namespace) -> None:
     import torch.distributed as dist
 
     from advantage import ledger
-    from advantage.textgen import presets, storage, training
+    from advantage.textgen import presets, shards, storage, training
 
     ready()
     cuda = torch.cuda.is_available()
@@ -166,7 +172,7 @@ def train(options: argparse.Namespace) -> None:
     recipe = chosen | {"seed": options.seed, "bfloat16": options.bfloat16}
     training.Recipe(**recipe)  # what does not fit is refused before anything is read
     training.Budget(options.budget_tokens, options.budget_seconds, 1, STARTED)
-    apart(options.out, options.corpus)
+    shards.apart(options.out, options.corpus)
 
     if "WORLD_SIZE" in os.environ:
         if cuda:
@@ -217,15 +223,6 @@ def train(options: argparse.Namespace) -> None:
         dist.destroy_process_group()
 
 
-def apart(out: str, corpus: str | None) -> None:
-    """Refuse a folder for the results inside the corpus, of which they would then be a part."""
-    if corpus is None or not Path(corpus).is_dir():
-        return
-    inside, around = Path(out).resolve(), Path(corpus).resolve()
-    if inside.is_relative_to(around) or around.is_relative_to(inside / "tokens"):
-        raise ValueError(f"out: {out} lies inside the corpus {corpus}; choose a folder outside of it")
-
-
 def sample(options: argparse.Namespace) -> None:
     from advantage.textgen import inkwell, parsing, sampling, storage
 
@@ -257,6 +254,11 @@ def sweep(options: argparse.Namespace) -> None:
         raise ValueError(f"out: {options.out}; its folder does not exist")
     sweep.sweep(options.out, cells, sweep.text(options.corpus), lambda line: print(line, flush=True))
     print(f"{len(cells)} runs of this sweep are in {options.out}")
+
+
+def serve(options: argparse.Namespace) -> None:
+    ready()
+    serving.run(options)
 
 
 def leave(*_: object) -> None:

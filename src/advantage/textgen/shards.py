@@ -217,3 +217,12 @@ def read_tokens(folder: str | Path, tokenizer: "Tokenizer | None" = None) -> tup
         return np.memmap(file, dtype=dtype, mode="r")
 
     return mapped("train"), mapped("validation")
+
+
+def apart(out: str, corpus: str | None) -> None:
+    """Refuse a folder for the results inside the corpus, of which they would then be a part."""
+    if corpus is None or not Path(corpus).is_dir():
+        return
+    inside, around = Path(out).resolve(), Path(corpus).resolve()
+    if inside.is_relative_to(around) or around.is_relative_to(inside / "tokens"):
+        raise ValueError(f"out: {out} lies inside the corpus {corpus}; choose a folder outside of it")

@@ -236,6 +236,14 @@ class BPETokenizer(Tokenizer):
         encoded = self._fast.encode_batch_fast(list(_parts(text)), add_special_tokens=False)
         return np.concatenate([np.zeros(0, self.dtype), *(np.array(one.ids, self.dtype) for one in encoded)])
 
+    def for_others(self):
+        """A copy for programs that read the format of the package `tokenizers`, whose class it has; it decodes too."""
+        from tokenizers import Tokenizer, decoders
+
+        copied = Tokenizer.from_str(self._fast.to_str())
+        copied.decoder = decoders.ByteLevel()
+        return copied
+
     def _state(self) -> str:
         return json.dumps({"kind": self.kind, "merges": self.merges})
 

@@ -129,7 +129,7 @@ def processes() -> int:
 def backward(model: nn.Module, inputs: Tensor, targets: Tensor, recipe: Recipe) -> Tensor:
     """Give every parameter the gradient of the batch's mean loss; this process's loss is returned.
 
-    Each process takes its rows, in `recipe.accumulate` parts, and the gradients are averaged.
+    Each process takes its rows, in `recipe.accumulate` parts, and the gradients are averaged, unless DDP or FSDP has.
     """
     ranks, rank = (processes(), dist.get_rank()) if dist.is_initialized() else (1, 0)
     part, device, loss = len(inputs) // (recipe.accumulate * ranks), device_of(model), torch.zeros(())
@@ -140,12 +140,19 @@ def backward(model: nn.Module, inputs: Tensor, targets: Tensor, recipe: Recipe) 
             piece = F.cross_entropy(logits.flatten(0, 1), targets[rows].to(device).flatten()) / recipe.accumulate
         piece.backward()
         loss = loss.to(device) + piece.detach()
-    if ranks > 1:
+    if ranks > 1 and not _averages(model):
         for p in model.parameters():
             if p.grad is not None:
                 dist.all_reduce(p.grad)
                 p.grad /= ranks
     return loss
+
+
+def _averages(model: nn.Module) -> bool:
+    """Whether PyTorch averages the gradients over the processes itself: DDP, and FSDP by `fully_shard`."""
+    from torch.distributed.fsdp import FSDPModule
+
+    return isinstance(model, (nn.parallel.DistributedDataParallel, FSDPModule))
 
 
 def steps(
