@@ -35,7 +35,8 @@ class Runs:
         """The row of the run that `what` describes: `measure()`'s figures with the processor seconds that it took."""
         if _name(what) not in self.known:
             begin = time.process_time()
-            row = {"what": what, **measure(), "processor_seconds": round(time.process_time() - begin, 2)}
+            found = measure()  # a run in another process brings its own processor seconds
+            row = {"what": what, "processor_seconds": round(time.process_time() - begin, 2)} | found
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             self.rows.append(row)

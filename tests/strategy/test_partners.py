@@ -43,8 +43,9 @@ def test_hold_up_at_its_limits():
     assert partners.hold_up(100, 0.5, 0.4, 90) == pytest.approx((25, 25, 25))  # nobody moves for that
 
 
-def best_responses(size, likeness, cost, w, owns):
+def best_responses(size, likeness, cost, w, rival):
     """Both prices by SciPy's search in turn."""
+    owns, rival_cost = rival == "supplier", w if rival == "buyer" else cost
 
     def sold(mine, other):
         return (size * (1 - likeness) - mine + likeness * other) / (1 - likeness**2)
@@ -52,22 +53,25 @@ def best_responses(size, likeness, cost, w, owns):
     p0 = p1 = size / 2
     for _ in range(200):
         p0 = minimize_scalar(
-            lambda p, o=p1: -(p - cost) * sold(p, o) - owns * (w - cost) * sold(o, p), (0, size), tol=1e-12
+            lambda p, o=p1: -(p - rival_cost) * sold(p, o) - owns * (w - cost) * sold(o, p), (0, size), tol=1e-12
         ).x
         p1 = minimize_scalar(lambda p, o=p0: -(p - w) * sold(p, o), (0, size), tol=1e-12).x
     return p0, p1
 
 
-@pytest.mark.parametrize("competes", [False, True])
-def test_supply_against_best_responses(competes):
+RIVALS = ("supplier", "buyer", "independent")
+
+
+@pytest.mark.parametrize("rival", RIVALS)
+def test_supply_against_best_responses(rival):
     """Reference: second stage by best responses in turn, first stage by search over the input's price."""
     for likeness in (0, 0.3, 0.7):
-        found = partners.supply(100, likeness, 10, competes)
-        assert best_responses(100, likeness, 10, found.input_price, competes) == pytest.approx(
+        found = partners.supply(100, likeness, 10, rival)
+        assert best_responses(100, likeness, 10, found.input_price, rival) == pytest.approx(
             (found.rival_price, found.price), abs=1e-4
         )
         search = minimize_scalar(
-            lambda w, g=likeness: -partners.supply(100, g, 10, competes, price=w).supplier_profit,
+            lambda w, g=likeness: -partners.supply(100, g, 10, rival, price=w).supplier_profit,
             bounds=(11, found.input_price + 5),
             options={"xatol": 1e-8},
         )
@@ -76,26 +80,30 @@ def test_supply_against_best_responses(competes):
 
 def test_supply_at_its_limits():
     """Reference: two monopolies in a row where the applications share no buyers; a ceiling; cost as the price."""
-    for competes in (False, True):
-        alone = partners.supply(100, 0, 10, competes)
+    for rival in RIVALS:
+        alone = partners.supply(100, 0, 10, rival)
         assert (alone.input_price, alone.price, alone.profit) == pytest.approx((55, 77.5, 22.5**2))
-        assert partners.supply(100, 0.5, 10, competes, ceiling=20).input_price == 20
-        assert partners.supply(100, 0.5, 10, competes, ceiling=99).input_price < 60
-    fair = partners.supply(100, 0.5, 10, False, price=10)
-    assert fair.rival_price == pytest.approx(fair.price) == pytest.approx((100 * 0.5 + 10) / 1.5)
-    cheap = partners.supply(100, 0.5, 10, True, ceiling=8)  # below the supplier's cost: the firm buys elsewhere
+        assert partners.supply(100, 0.5, 10, rival, ceiling=20).input_price == 20
+        assert partners.supply(100, 0.5, 10, rival, ceiling=99).input_price < 60
+    for rival in ("buyer", "independent"):
+        fair = partners.supply(100, 0.5, 10, rival, price=10)
+        assert fair.rival_price == pytest.approx(fair.price) == pytest.approx((100 * 0.5 + 10) / 1.5)
+    both = partners.supply(100, 0.5, 10, "buyer")
+    assert both.input_price == pytest.approx(55)  # derived demands of two alike buyers are linear, so half-way
+    assert both.rival_units == pytest.approx(both.units)
+    cheap = partners.supply(100, 0.5, 10, "supplier", ceiling=8)  # below cost: the firm buys elsewhere
     assert cheap.supplier_profit == pytest.approx((cheap.rival_price - 10) * cheap.rival_units)
-    assert cheap[1:5] == pytest.approx(partners.supply(100, 0.5, 10, False, ceiling=8)[1:5])
+    assert cheap[1:5] == pytest.approx(partners.supply(100, 0.5, 10, "independent", ceiling=8)[1:5])
 
 
 def test_a_supplier_who_competes():
-    """Reference: it asks more where nothing stops it, and is the milder rival at the same input price."""
+    """Reference: at the same input price milder than a rival with input at cost, sharper than one who buys it too."""
     for likeness in (0.2, 0.5, 0.9):
-        pair = [partners.supply(100, likeness, 10, competes) for competes in (False, True)]
-        assert pair[1].input_price > pair[0].input_price
-        assert pair[1].profit < pair[0].profit
-        pair = [partners.supply(100, likeness, 10, competes, ceiling=15) for competes in (False, True)]
-        assert pair[1].profit > pair[0].profit
+        own, buyer, apart = (partners.supply(100, likeness, 10, rival) for rival in RIVALS)
+        assert own.input_price > apart.input_price
+        assert own.profit < min(apart.profit, buyer.profit)
+        own, buyer, apart = (partners.supply(100, likeness, 10, rival, ceiling=15) for rival in RIVALS)
+        assert apart.profit < own.profit < buyer.profit
 
 
 def test_revenue_share_against_a_search():
@@ -119,12 +127,13 @@ def test_revenue_share_against_a_search():
         (lambda: partners.hold_up(1, 1.5), "power"),
         (lambda: partners.hold_up(1, 0.5, -0.1), "kept"),
         (lambda: partners.hold_up(1, 0.5, 0.1, math.inf), "moving"),
-        (lambda: partners.supply(0, 0.5, 0, True), "size"),
-        (lambda: partners.supply(10, 1, 0, True), "likeness"),
-        (lambda: partners.supply(10, 0.5, 10, True), "cost"),
-        (lambda: partners.supply(10, 0.5, 1, True, ceiling=-1), "ceiling"),
-        (lambda: partners.supply(10, 0.5, 1, True, price=math.nan), "price"),
-        (lambda: partners.supply(10, 0.9, 1, False, price=9), "input price"),
+        (lambda: partners.supply(0, 0.5, 0, "buyer"), "size"),
+        (lambda: partners.supply(10, 1, 0, "buyer"), "likeness"),
+        (lambda: partners.supply(10, 0.5, 10, "buyer"), "cost"),
+        (lambda: partners.supply(10, 0.5, 1, True), "rival"),
+        (lambda: partners.supply(10, 0.5, 1, "buyer", ceiling=-1), "ceiling"),
+        (lambda: partners.supply(10, 0.5, 1, "buyer", price=math.nan), "price"),
+        (lambda: partners.supply(10, 0.9, 1, "independent", price=9), "input price"),
         (lambda: partners.revenue_share(0, 0), "partner_pull"),
         (lambda: partners.revenue_share(1, 1, 1.1), "margin"),
     ],

@@ -105,6 +105,15 @@ def test_months_of_a_plan():
     assert runway.runway_months(0, [-1]) == 0
 
 
+def test_months_to_the_end_with_a_cliff():
+    """Reference: the same plan month by month; before, at and beyond the cliff; one that lasts."""
+    for cash, drift, later, cliff in [(600, -28, -42, 7), (100, -28, -42, 7), (196, -28, -42, 7), (600, 5, -42, 7)]:
+        flows = [drift] * cliff + [later] * 60
+        assert runway.cliff_months(cash, drift, later, cliff) == pytest.approx(runway.runway_months(cash, flows))
+    assert runway.cliff_months(600, -28, 0, 7) == math.inf
+    assert runway.cliff_months(600, -28, -42, 7.3) == pytest.approx(7.3 + (600 - 28 * 7.3) / 42)
+
+
 def test_simulated_plans():
     """Reference: certainty without spread; more ruin where shocks remember; the spread of a month stays."""
     assert list(runway.simulate(10, [-4, -4, -4, 50], 0, 10)) == [0, 0, 1, 1]
@@ -133,6 +142,7 @@ def test_simulated_plans():
         (lambda: runway.ruin_by_looks(1, 0, 1, 1, 0), "looks"),
         (lambda: runway.ruin_with_cliff(1, 0, 0, 1, -1, 1), "cliff"),
         (lambda: runway.ruin_with_cliff(1, 0, 0, 1, 1, 2, 3), "nodes"),
+        (lambda: runway.cliff_months(1, 1, 1, -1), "cliff"),
         (lambda: runway.cash_for(0, 0, 1, 1), "risk"),
         (lambda: runway.runway_months(1, []), "flows"),
         (lambda: runway.simulate(1, [0, math.nan], 1), "drifts"),

@@ -54,6 +54,19 @@ def test_rotary_scores_depend_on_distance_alone():
         assert (band - band[0]).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("size", [1e-9, 1e-3, 1.0, 1e4])
+@pytest.mark.parametrize("shape", [(1, 1, 8), (2, 1, 4, 1, 32), (1, 1, 1024), (3, 7, 64)])
+def test_the_norm_of_few_vectors_and_of_many(shape, size):
+    """Reference: PyTorch's `rms_norm`, value and gradient, at sizes that epsilon changes and at sizes it does not."""
+    x = (size * torch.randn(shape)).requires_grad_()
+    upstream = torch.randn(shape)
+    results = []
+    for y in (gpt.norm(x), torch.nn.functional.rms_norm(x, shape[-1:], eps=1e-6)):
+        results.append((y, *torch.autograd.grad((y * upstream).sum(), x)))
+    for found, right in zip(*results):
+        torch.testing.assert_close(found, right, rtol=1e-4, atol=1e-5 * float(right.abs().max()))
+
+
 def test_a_fresh_gpt_is_uniform():
     """Reference: ln V nats, the loss of a uniform distribution."""
     ids = torch.randint(50, (2, 8))

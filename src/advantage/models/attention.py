@@ -80,7 +80,6 @@ def scaled_dot_product_attention(
     if enable_gqa:
         heads = query.shape[-3]
         key, value = (x.repeat_interleave(heads // max(x.shape[-3], 1), dim=-3) for x in (key, value))
-    shape = (*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     if not math.isfinite(scale):
         raise ValueError(f"scale: {scale}; give a finite number, or None for 1/√d_k")
@@ -88,6 +87,7 @@ def scaled_dot_product_attention(
         raise ValueError("attn_mask: given together with is_causal=True; put the causal mask into attn_mask")
     if attn_mask is None and not return_weights:
         return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal, scale=scale)
+    shape = (*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
     if is_causal:
         attn_mask = causal_mask(shape[-2], shape[-1], query.device)
     bias = None if attn_mask is None else _bias(attn_mask, shape, query)
@@ -200,6 +200,8 @@ def _check(query: Tensor, key: Tensor, value: Tensor, enable_gqa: bool) -> None:
         tensor = named[name]
         if enable_gqa and query.shape[-3] % max(tensor.shape[-3], 1):
             raise ValueError(f"{name}: {tensor.shape[-3]} heads; give a divisor of the query's {query.shape[-3]}")
+        if query.shape[batch] == tensor.shape[batch]:
+            continue  # at the first call of the function below PyTorch imports a second's worth of modules
         try:
             torch.broadcast_shapes(query.shape[batch], tensor.shape[batch])
         except RuntimeError:

@@ -11,6 +11,7 @@ from advantage.checks import INFINITY, not_negative, number, positive, series, w
 from advantage.strategy.partners import HoldUp, Supply, hold_up, own_up_to, revenue_share, supply
 from advantage.strategy.runway import (
     cash_for,
+    cliff_months,
     ruin,
     ruin_by_looks,
     ruin_ever,
@@ -28,6 +29,7 @@ __all__ = [
     "Supply",
     "cap_table",
     "cash_for",
+    "cliff_months",
     "credits_used",
     "hire",
     "hire_flows",
@@ -103,13 +105,13 @@ def plan_flows(
 def hire(cost: float, ramp: float, gain: float, churn: float = 0.0) -> Hire:
     """How deep a hole a hire digs who costs at once and brings revenue later.
 
-    From the end of the ramp r on each month adds b dollars of margin a month, of which a share χ leaves again, so that
+    From the end of the ramp τ on each month adds b dollars of margin a month, of which a share χ leaves again, so that
     they bring b(1 − e^{−χs})/χ after s months. The hole is deepest when this reaches the cost c: without churn at
-    r + c/b, and c(r + c/(2b)) deep. Where b/χ ≤ c it has no bottom.
+    τ + c/b, and c(τ + c/(2b)) deep. Where b/χ ≤ c it has no bottom.
 
     Args:
         cost: c, dollars a month.
-        ramp: r, months until the first dollar.
+        ramp: τ, months until the first dollar.
         gain: b, dollars a month of margin that each later month adds.
         churn: χ, rate at which they leave, a month.
     """

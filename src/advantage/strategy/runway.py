@@ -32,6 +32,22 @@ def runway_months(cash: float, flows) -> float:
     return INFINITY
 
 
+def cliff_months(cash: float, drift: float, later_drift: float, cliff: float) -> float:
+    """Months until the money is gone if all goes to plan and the drift changes once; infinite if it lasts.
+
+    Args:
+        cash: dollars today.
+        drift: dollars a month before the cliff.
+        later_drift: dollars a month from it on.
+        cliff: months until the drift changes.
+    """
+    cash, cliff = not_negative("cash", cash), not_negative("cliff", cliff)
+    drift, later = number("drift", drift), number("later_drift", later_drift)
+    if cash + drift * cliff < 0:
+        return cash / -drift
+    return cliff + (cash + drift * cliff) / -later if later < 0 else INFINITY
+
+
 def ruin(cash: float, drift: float, spread: float, months: float) -> float:
     """Probability that cash touches zero within the months.
 

@@ -51,7 +51,8 @@ def probabilities(
     check_logits(logits)
     if temperature == 0:
         return torch.zeros_like(logits).scatter(1, logits.argmax(1, keepdim=True), 1.0)
-    logits = _tempered(logits, temperature)
+    highest = logits.amax(1, keepdim=True)  # taken off first: only its distance to the others counts
+    logits = (logits - highest) / max(temperature, 1e-30)  # below, float32 has no number to divide by
     if top_k is not None and top_k < logits.shape[1]:
         logits = logits.masked_fill(logits < logits.topk(top_k).values[:, -1:], NEVER)
     p = logits.softmax(1)
@@ -68,17 +69,11 @@ def probabilities(
 
 def check_logits(logits: Tensor) -> None:
     """−inf stands for a token that cannot come; no other number may be infinite, and one token must be possible."""
-    if not holds(logits, lambda x: x < INFINITY):  # neither NaN nor +inf
+    if holds(logits.amax(1), lambda highest: highest.abs() < INFINITY):  # NaN is the largest of its row
+        return
+    if not holds(logits, lambda x: x < INFINITY):
         raise ValueError("logits: NaN or +inf; the model has diverged, or its weights are damaged")
-    if not holds(logits.amax(1), lambda x: x > NEVER):
-        raise ValueError("logits: a row is all −inf; one token at least must be possible")
-
-
-def _tempered(logits: Tensor, temperature: float) -> Tensor:
-    """logits / temperature; where that is beyond the numbers of float32, their distance to the largest divided."""
-    temperature = max(temperature, 1e-30)  # below, float32 has no number to divide by
-    scaled, highest = logits / temperature, logits.amax(1, keepdim=True)
-    return torch.where(scaled.amax(1, keepdim=True).isinf(), (logits - highest) / temperature, scaled)
+    raise ValueError("logits: a row is all −inf; one token at least must be possible")
 
 
 def check_options(
@@ -96,21 +91,24 @@ def check_options(
         raise ValueError(f"repetition_penalty: {penalty!r}; must be positive; 1 changes nothing")
 
 
-def draw(p: Tensor, uniform: Tensor) -> Tensor:
+def draw(p: Tensor, uniform: Tensor, checked: bool = False) -> Tensor:
     """One token for each row, by inverting the cumulative distribution.
 
     Args:
         p: (B, V) probabilities.
         uniform: (B,) numbers in [0, 1).
+        checked: whether both are known to be so, as what comes from `probabilities` is; looking takes as long as
+            drawing.
 
     Returns:
         (B,) ids; a token of probability zero is never drawn.
     """
-    cumulative = p.double().cumsum(1)
+    cumulative = p.cumsum(1, dtype=torch.double)
     total = cumulative[:, -1:]
-    if not holds(p, lambda p: (p >= 0) & (p < INFINITY)) or not holds(total, lambda total: total > 0):
-        raise ValueError("p: a row is no distribution: NaN, infinite, negative, or all zero")
-    if not holds(uniform, lambda u: (u >= 0) & (u < 1)):
-        raise ValueError("uniform: must lie in [0, 1)")
-    wanted = torch.minimum(uniform.double()[:, None] * total, torch.nextafter(total, torch.zeros_like(total)))
+    if not checked:
+        if not holds(p, lambda p: (p >= 0) & (p < INFINITY)) or not holds(total, lambda total: total > 0):
+            raise ValueError("p: a row is no distribution: NaN, infinite, negative, or all zero")
+        if not holds(uniform, lambda u: (u >= 0) & (u < 1)):
+            raise ValueError("uniform: must lie in [0, 1)")
+    wanted = torch.minimum(uniform[:, None] * total, torch.nextafter(total, torch.zeros_like(total)))
     return (cumulative <= wanted).sum(1)

@@ -16,12 +16,20 @@ from advantage.models.attention import causal_mask, scaled_dot_product_attention
 from advantage.textgen.interface import check_ids
 
 EPSILON = 1e-6  # added to the mean square in every norm
+FEW = 1024  # entries whose arithmetic takes a CPU less time than the calls
 ROTARY_BASE = 10_000.0
 
 
 def norm(x: Tensor) -> Tensor:
-    """Divide each vector by its root mean square."""
-    return F.rms_norm(x, (x.shape[-1],), eps=EPSILON)
+    """Divide each vector by its root mean square.
+
+    A few vectors, such as a token's in generation, go through LayerNorm: of [x, −x], whose mean is 0, it is the same
+    in four calls and not ten.
+    """
+    d = x.shape[-1]
+    if x.is_cpu and x.numel() <= FEW:
+        return F.layer_norm(torch.cat([x, -x], -1), (2 * d,), eps=EPSILON)[..., :d]
+    return F.rms_norm(x, (d,), eps=EPSILON)
 
 
 def rotary_angles(start: int, length: int, d_head: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
@@ -40,13 +48,14 @@ class Cache:
     """Keys and values of the tokens read so far, for every layer, in memory taken once."""
 
     def __init__(self, layers: int, batch: int, heads: int, length: int, d_head: int, like: Tensor) -> None:
-        shape = (layers, batch, heads, length, d_head)
-        self.key, self.value = like.new_empty(shape), like.new_empty(shape)
+        shape = (batch, heads, length, d_head)
+        self.key, self.value = ([like.new_empty(shape) for _ in range(layers)] for _ in range(2))
         self.length = 0  # tokens in the cache
 
     def join(self, other: "Cache") -> None:
         """Take in the texts of another cache, which have been read as far as these."""
-        self.key, self.value = torch.cat([self.key, other.key], 1), torch.cat([self.value, other.value], 1)
+        self.key = [torch.cat(pair) for pair in zip(self.key, other.key)]
+        self.value = [torch.cat(pair) for pair in zip(self.value, other.value)]
 
 
 class Block(nn.Module):
@@ -63,13 +72,16 @@ class Block(nn.Module):
     def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], layer: int, cache: Cache | None) -> Tensor:
         B, T, d_model = x.shape
         qkv = self.qkv(norm(x)).view(B, T, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)  # (3, B, H, T, d_head)
-        (q, k), v = rotate(norm(qkv[:2]), *angles).type_as(qkv), qkv[2]  # each (B, H, T, d_head); one dtype in autocast
+        both, v = qkv.split((2, 1))
+        q, k = rotate(norm(both), *angles).type_as(v).unbind()  # each (B, H, T, d_head); one dtype in autocast
+        v = v.squeeze(0)
         if cache is None:
             mixed = cast(Tensor, scaled_dot_product_attention(q, k, v, is_causal=True))
         else:
             start, end = cache.length, cache.length + T
-            cache.key[layer, :, :, start:end], cache.value[layer, :, :, start:end] = k, v
-            k, v = cache.key[layer, :, :, :end], cache.value[layer, :, :, :end]
+            keys, values = cache.key[layer], cache.value[layer]  # (B, H, length, d_head)
+            keys[:, :, start:end], values[:, :, start:end] = k, v
+            k, v = keys[:, :, :end], values[:, :, :end]
             mask = None if T == 1 else causal_mask(end, device=x.device)[start:]  # (T, end)
             # PyTorch's own gives the same; checking every argument, as ours does, would cost half of a one-token step
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
@@ -132,7 +144,7 @@ class GPT(nn.Module):
         check_ids(ids, self.embedding.num_embeddings)
         if start + ids.shape[1] > self.context:
             raise ValueError(f"ids: {start + ids.shape[1]} tokens with those in the cache; at most {self.context} fit")
-        angles = self.angles[:, start : start + ids.shape[1]]
+        angles = self.angles[:, start : start + ids.shape[1]].unbind()
         x = self.embedding(ids)  # (B, T, d_model)
         for layer, block in enumerate(self.blocks):
             x = block(x, angles, layer, cache)

@@ -15,6 +15,7 @@ POLAR = (
     (3.318420, -2.488488, 0.510049),
     (2.300652, -1.668904, 0.418807),
 )
+BETAS = 0.9, 0.98  # what Adam keeps of its two averages
 
 
 def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
@@ -42,9 +43,11 @@ def orthogonalise(matrices: Tensor, steps: int = 3) -> Tensor:
 
 
 class Optimiser:
-    """Muon for the matrices inside the GPT's blocks, all of one shape at once; AdamW for everything else.
+    """Muon for the matrices inside the GPT's blocks, all of one shape at once; Adam for everything else.
 
     Muon orthogonalises the averaged gradient of a matrix, so that no direction of it is updated more than another.
+    Adam (Kingma & Ba 2015, arXiv:1412.6980) is written out: the first use of `torch.optim` imports PyTorch's compiler,
+    which takes over a second, a tenth of a short run.
     """
 
     def __init__(self, model: nn.Module, muon_rate: float, adam_rate: float, momentum: float = 0.9) -> None:
@@ -56,7 +59,8 @@ class Optimiser:
         self.average = [torch.zeros_like(torch.stack([*group])) for group in self.groups]
         chosen = {id(p) for p in matrices}
         self.others = [p for p in model.parameters() if id(p) not in chosen]
-        self.adam = torch.optim.AdamW(self.others, lr=adam_rate, betas=(0.9, 0.98), weight_decay=0.0)
+        self.mean, self.square = ([torch.zeros_like(p) for p in self.others] for _ in range(2))
+        self.steps = 0
 
     @torch.no_grad()
     def step(self, factor: float) -> None:
@@ -71,34 +75,32 @@ class Optimiser:
             else:
                 update = orthogonalise(update) * max(1, m / n) ** 0.5
             torch._foreach_add_([*group], list(update.unbind()), alpha=-self.muon_rate * factor)
-        for settings in self.adam.param_groups:
-            settings["lr"] = self.adam_rate * factor
-        self.adam.step()
+        self.steps += 1
+        unseen, unseen_square = (1 - beta**self.steps for beta in BETAS)  # the averages began at zero
+        for p, mean, square in zip(self.others, self.mean, self.square):
+            if p.grad is not None:
+                mean.lerp_(p.grad, 1 - BETAS[0])
+                square.mul_(BETAS[1]).addcmul_(p.grad, p.grad, value=1 - BETAS[1])
+                size = (square.sqrt() / unseen_square**0.5).add_(1e-8)
+                p.addcdiv_(mean, size, value=-self.adam_rate * factor / unseen)
         for p in [*self.others, *(p for group in self.groups for p in group)]:
             p.grad = None
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, as named tensors."""
-        named = {f"average.{i}": average for i, average in enumerate(self.average)}
-        for i, p in enumerate(self.others):
-            named |= {f"adam.{i}.{key}": value for key, value in self.adam.state[p].items()}
-        return named
+        lists = {"average": self.average, "adam.mean": self.mean, "adam.square": self.square}
+        named = {f"{name}.{i}": tensor for name, tensors in lists.items() for i, tensor in enumerate(tensors)}
+        return named | {"adam.steps": torch.tensor(self.steps)}
 
     def load(self, named: dict[str, Tensor]) -> None:
-        """Go on from what `state` named, moved to where the parameters are; AdamW counts its steps on the CPU.
+        """Go on from what `state` named, moved to where the parameters are.
 
         Raises:
             ValueError: a name is missing, or one too many, or a shape differs.
         """
-        adam = {"step": torch.Size([]), "exp_avg": None, "exp_avg_sq": None}  # None: the parameter's shape
-        expected = {f"average.{i}": average.shape for i, average in enumerate(self.average)}
-        for i, p in enumerate(self.others):
-            expected |= {f"adam.{i}.{key}": p.shape if shape is None else shape for key, shape in adam.items()}
-        if expected != {name: tensor.shape for name, tensor in named.items()}:
+        mine = self.state()
+        if {name: tensor.shape for name, tensor in mine.items()} != {name: t.shape for name, t in named.items()}:
             raise ValueError("optimiser: the tensors saved are not those of this model's optimiser")
-        for i, average in enumerate(self.average):
-            average.copy_(named[f"average.{i}"])
-        for i, p in enumerate(self.others):
-            self.adam.state[p] = {
-                key: named[f"adam.{i}.{key}"].to("cpu" if key == "step" else p.device, copy=True) for key in adam
-            }
+        for name, tensor in mine.items():
+            tensor.copy_(named[name])
+        self.steps = int(named["adam.steps"])

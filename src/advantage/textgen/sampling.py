@@ -154,7 +154,7 @@ def stream(
                 logits = logits.masked_fill(new & ~begins[low:high], NEVER)
             known = None if seen is None else seen[low:high]
             p = probabilities(logits, temperature, top_k, top_p, min_p, repetition_penalty, known)
-            chosen = p.argmax(1) if temperature == 0 else draw(p, uniform[low:high, n])
+            chosen = p.argmax(1) if temperature == 0 else draw(p, uniform[low:high, n], checked=True)
             ids[low:high, n] = chosen
             if known is not None:
                 known.scatter_(1, chosen[:, None], True)

@@ -26,7 +26,7 @@ from advantage.textgen.training import Run, train
 
 WIDTHS = (16, 32, 48, 64, 80, 96, 128)
 TOKENS = (250_000, 500_000, 1_000_000, 2_000_000)
-LARGER = ((192, 2_000_000),)  # held out: forecast from the others
+LARGER = ((192, 2_000_000), (192, 4_000_000))  # held out: forecast from the others
 LAYERS, HEAD = 2, 16  # blocks; width of an attention head
 RECIPE: dict[str, Any] = {"context": 64, "batch": 12}
 MUON_RATE, ADAM_RATE = 0.02, 0.24  # the first for every width; the second over √width
