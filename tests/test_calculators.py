@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from advantage import records
-from advantage.strategy import build_buy_tune, price_plans
+from advantage.strategy import build_buy_tune, price_plans, runway
 from website.calculators import served
 from website.calculators.answer import Answer, Refusal, answer, numbers, position
 from website.calculators.chart import drawn, even_ticks, log_ticks, shown
@@ -68,6 +68,20 @@ def test_at_break_even_what_is_sold_pays_for_the_machine():
     assert results("unit-economics", price=1e-4)["case"] == "never"
 
 
+def test_the_flywheel_is_the_chapters():
+    """Reference: the chapter's printed gains and worths of six months, with and without leaks."""
+    assert results("flywheel", spillover=0)["gain"] == pytest.approx(1.82, abs=5e-3)
+    assert results("flywheel", nat=10, spillover=0)["gain"] == pytest.approx(0.61, abs=5e-3)
+    for releases, leak, worth in ((0, 0, 647_998), (0.6, 0.5, 66_980), (3, 1, 21_374)):
+        assert results("flywheel", releases=releases, spillover=leak)["worth"] == pytest.approx(worth, rel=2e-3)
+    found = results("flywheel")
+    assert found["case"] == "dies pays"
+    assert found["better"] == pytest.approx(0.91, abs=5e-3)
+    even = results("flywheel", cost=70_000, releases=0.6)["star"]
+    assert results("flywheel", releases=0.6, spillover=even)["worth"] == pytest.approx(70_000, rel=1e-6)
+    assert results("flywheel", spillover=0, cost=1e6)["case"] == "grows costs"
+
+
 def test_two_sided_prices_are_armstrongs():
     """Reference: p1 = f1 + t1 − α2, p2 = f2 + t2 − α1 and profit (t1 + t2 − α1 − α2)/2, Armstrong 2006, section 4."""
     found = results("two-sided", t1=5, t2=4, alpha1=0.5, alpha2=4, f1=1, f2=2)
@@ -115,6 +129,19 @@ def test_build_or_buy_is_even_at_its_break_even():
     assert (never["case"], never["even"]) == ("never", math.inf)
     bought = results("build-or-buy", hit_rate=1, inputs=2, cached=0.5, output=4)["bought"]
     assert bought == 5 == 4 + 2 * build_buy_tune.cached_input_price(9, 0.5, 1)
+
+
+def test_runway_is_the_chapters():
+    """The first passage with a cliff where credits end, and without one where there is no bill."""
+    found = results("runway")
+    cliff = 100_000 / 13_671
+    assert found["empty"] == pytest.approx(runway.ruin_with_cliff(6e5, -28e3, -41_671, 25e3, cliff, 18), abs=2e-4)
+    assert found["lasts"] == pytest.approx(cliff + (6e5 - 28e3 * cliff) / 41_671)
+    assert found["told"] == pytest.approx(600 / 28)
+    free = results("runway", bill=0)
+    assert free["blind"] == runway.ruin(6e5, -28e3, 25e3, 18) == pytest.approx(free["empty"], abs=2e-4)
+    assert results("runway", expiry=0)["empty"] == pytest.approx(runway.ruin(6e5, -41_671, 25e3, 18))
+    assert [results("runway", revenue=r)["case"] for r in (24e3, 60e3, 70e3)] == ["ends", "seems", "lasts"]
 
 
 # --- what is declared ------------------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ def commit(rents: Sequence[Rent], reserved: float) -> Commitment:
     minimises the mean: who fears the worst state reads `costs`.
 
     Args:
-        rents: the states, `Rent`s: probability q; demand's mean and standard deviation (normal); the price on
+        rents: the states, each a `Rent`: probability q; demand's mean and standard deviation (normal); the price on
             demand, o; what an hour of a reserved machine that stands idle is sold for, v, 0 if it cannot be.
         reserved: price r, fixed now for the whole term.
 

@@ -7,7 +7,14 @@ carries it over. Every text is English, and a message of the page's Chinese cata
 
 from collections import namedtuple
 
-NAMES = ["unit-economics", "two-sided", "price-plan", "build-or-buy"]  # in the order of the page; - is _ in the module
+NAMES = [
+    "unit-economics",
+    "two-sided",
+    "price-plan",
+    "build-or-buy",
+    "flywheel",
+    "runway",
+]  # in the order of the page; - is _ in the module
 
 # spread: how the slider goes from low to high: "even", or "log" in equal ratios; decimals: of the slider's values
 Argument = namedtuple("Argument", "name label unit low high start spread decimals key", defaults=("even", 2, None))
