@@ -34,7 +34,7 @@ from runs import Runs, write
 COMMAND = [sys.executable, "-m", "advantage.textgen", "train", "--tokenizer", "char", "--checkpoint-seconds", "1e9"]
 SIZE = {"layers": 4, "width": 128, "heads": 4, "context": 64, "batch": 12, "budget-tokens": 76_800}  # the reference's
 SHARES = {"short": 0.1, "equal": 1.0}  # of the reference's seconds
-TO_TARGET = {"steps": 1150, "rate": 0.008}  # of the searched recipe: seed 100 ends at 1.88 on the validation split
+TO_TARGET = {"steps": 1220, "rate": 0.008}  # of the searched recipe: see README.md
 AFTER = {"short": 1.3, "equal": 2.2}  # seconds that the budget does not count: interpreter, evaluating, saving
 TARGETS = {"short": 1.88, "equal": 1.56}
 

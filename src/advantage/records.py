@@ -24,7 +24,10 @@ def training_runs() -> dict[str, Any]:
 
 
 def training_search() -> dict[str, Any]:
-    """`first` and `second`: name of a change → validation loss of each run with it, in nats per character."""
+    """`first`, `second` and `third`: name of a change → loss of each run with it, in nats per character.
+
+    The third is judged on a tenth of the training split, the others on the validation split.
+    """
     return _read("training_search.json")
 
 
