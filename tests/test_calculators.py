@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from advantage import records
-from advantage.strategy import build_buy_tune, price_plans
+from advantage.strategy import build_buy_tune, price_plans, runway
 from website.calculators import served
 from website.calculators.answer import Answer, Refusal, answer, numbers, position
 from website.calculators.chart import drawn, even_ticks, log_ticks, shown
@@ -129,6 +129,19 @@ def test_build_or_buy_is_even_at_its_break_even():
     assert (never["case"], never["even"]) == ("never", math.inf)
     bought = results("build-or-buy", hit_rate=1, inputs=2, cached=0.5, output=4)["bought"]
     assert bought == 5 == 4 + 2 * build_buy_tune.cached_input_price(9, 0.5, 1)
+
+
+def test_runway_is_the_chapters():
+    """The first passage with a cliff where credits end, and without one where there is no bill."""
+    found = results("runway")
+    cliff = 100_000 / 13_671
+    assert found["empty"] == pytest.approx(runway.ruin_with_cliff(6e5, -28e3, -41_671, 25e3, cliff, 18), abs=2e-4)
+    assert found["lasts"] == pytest.approx(cliff + (6e5 - 28e3 * cliff) / 41_671)
+    assert found["told"] == pytest.approx(600 / 28)
+    free = results("runway", bill=0)
+    assert free["blind"] == runway.ruin(6e5, -28e3, 25e3, 18) == pytest.approx(free["empty"], abs=2e-4)
+    assert results("runway", expiry=0)["empty"] == pytest.approx(runway.ruin(6e5, -41_671, 25e3, 18))
+    assert [results("runway", revenue=r)["case"] for r in (24e3, 60e3, 70e3)] == ["ends", "seems", "lasts"]
 
 
 # --- what is declared ------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ PARTS = {  # in the book's order; `total` adds up to 15 minutes, for 32 chapters
 SECONDS = {  # chapters that train long enough to need more than their part's limit
     f"textgen/{name}": 120
     for name in ("corpus", "lstm", "gpt", "training-well", "sampling", "scaling-laws", "compress", "serve")
-}
+} | {"textgen/scale-out": 120}
 EXTRAS = {  # chapters that need more than their part
     "models/attention": "[textgen]",  # Inkwell's model
     "textgen/compress": "[textgen,compress]",

@@ -107,11 +107,14 @@ def test_a_plan_adds_up(tensor, pipeline, data, stage):
     )
     assert made.devices == tensor * pipeline * data
     useful = 6 * 8e9 * 64 * 2048 / (made.devices * 1e15)
-    assert made.hidden == pytest.approx(useful / (made.compute + made.bubble))
+    longest = max(made.compute + made.bubble, made.tensor, made.pipeline + made.data)
+    assert made.hidden == pytest.approx(useful / longest)
     total = made.compute + made.bubble + made.tensor + made.pipeline + made.data
     assert made.exposed == pytest.approx(useful / total)
     assert made.exposed <= made.hidden <= 0.5
-    assert made.data == pytest.approx(scale_out.data_bytes(8e9 / (tensor * pipeline), data, stage, 2, 4) / H100.network)
+    weights, share = 2 * 8e9 / (tensor * pipeline), (data - 1) / data
+    gathers = {0: 2, 1: 1, 2: 1, 3: 2 * made.microbatches}[stage]  # of weights; stage 0: of gradients, twice as large
+    assert made.data == pytest.approx(share * (2 + gathers) * weights / H100.network)
 
 
 @pytest.mark.parametrize(("hours", "minutes"), [(24, 117), (6, 57)])

@@ -201,7 +201,7 @@ def _check(query: Tensor, key: Tensor, value: Tensor, enable_gqa: bool) -> None:
         if enable_gqa and query.shape[-3] % max(tensor.shape[-3], 1):
             raise ValueError(f"{name}: {tensor.shape[-3]} heads; give a divisor of the query's {query.shape[-3]}")
         if query.shape[batch] == tensor.shape[batch]:
-            continue  # at the first call of the function below PyTorch imports a second's worth of modules
+            continue  # the function below imports half a second's worth of modules
         try:
             torch.broadcast_shapes(query.shape[batch], tensor.shape[batch])
         except RuntimeError:

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -116,9 +117,11 @@ def received() -> float:
     total, sockets = 0, False
     for name in os.listdir("/proc/self/fd") if Path("/proc/self/fd").is_dir() else []:
         try:
+            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                continue
             with socket.socket(fileno=os.dup(int(name))) as connection:
                 facts = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-        except OSError:  # no socket, or none of TCP
+        except OSError:  # closed since, or not of TCP
             continue
         if len(facts) >= 136:
             total, sockets = total + struct.unpack_from("Q", facts, 128)[0], True
@@ -155,7 +158,7 @@ def _bring(name: str, value: Any, lines: dict[str, str], root: Callable[..., Any
                 _bring(used, value.__globals__[used], lines, root)
         del lines[name]
         lines[name] = inspect.getsource(value)
-    elif inspect.isfunction(value) or isinstance(value, type):
+    elif inspect.isfunction(value) or (isinstance(value, type) and value.__module__ != root.__module__):
         lines[name] = f"from {value.__module__} import {value.__qualname__} as {name}"
     elif isinstance(value, PLAIN):
         lines[name] = f"{name} = {value!r}"

@@ -52,7 +52,7 @@ class Plan(NamedTuple):
     tensor: float  # the next three: on the wires, were nothing else done meanwhile
     pipeline: float
     data: float
-    hidden: float  # share of the peak put to use, if all communication hides behind computing
+    hidden: float  # share of the peak put to use, if communication hides behind computing as far as it can
     exposed: float  # the same, if none of it does
     memory: Memory
 
@@ -177,7 +177,8 @@ def plan(
         efficiency: share of the peak at which a device multiplies while nothing holds it up; to be measured.
         micro: sequences in a micro-batch.
         chunks: pieces of the model on each device of a pipeline.
-        stage: what the data-parallel devices shard, as in `memory`.
+        stage: what the data-parallel devices shard, as in `memory`. Gradients are reduced once a step; at stage 3
+            the weights are gathered twice for each micro-batch.
         recompute: whether the forward pass is computed again in the backward pass: 8 operations for each parameter
             and token in place of 6, of which 6 count as use.
         gradient: bytes of a gradient on the wire; weights and activations have 2.
@@ -202,12 +203,15 @@ def plan(
     tensors = model.layers / p * m * layer / cluster.link
     hop = 2 * micro * context * model.width / t  # bytes of activations, split over the tensor group
     between = 2 * m * chunks * hop / cluster.network if p > 1 else 0.0  # forward and back
-    shards = data_bytes(held, d, max(1, stage), 2, gradient) if stage else ring_bytes(held * gradient, d)
+    shards = data_bytes(held, d, stage, 2, gradient)
+    if stage == 3:  # the weights are gathered for every micro-batch
+        shards += 2 * (m - 1) * ring_bytes(2 * held, d, "all_gather")
     gradients = shards / cluster.network
+    best = max(compute + wait, tensors, between + gradients)  # no step is shorter than what one wire carries
+    worst = compute + wait + tensors + between + gradients
+    held_bytes = memory(held, d, stage, 2, gradient)
     return Plan(
-        devices, m, compute, wait, tensors, between, gradients,
-        useful / (compute + wait), useful / (compute + wait + tensors + between + gradients),
-        memory(held, d, stage, 2, gradient),
+        devices, m, compute, wait, tensors, between, gradients, useful / best, useful / worst, held_bytes
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ NAMES = [
     "price-plan",
     "build-or-buy",
     "flywheel",
+    "runway",
 ]  # in the order of the page; - is _ in the module
 
 # spread: how the slider goes from low to high: "even", or "log" in equal ratios; decimals: of the slider's values
