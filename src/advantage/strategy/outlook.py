@@ -108,7 +108,7 @@ def forecast(series, horizon: float, level: float = 0.95, theta: float = 0.0, wi
         window: use the last so many changes only.
 
     Raises:
-        ValueError: an argument is out of range, or there are less than three values.
+        ValueError: an argument is out of range, or there are fewer than three values.
     """
     known = _enough(points(series))
     return _forecast(known, positive("horizon", horizon), level, _theta(theta, known), window)
