@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from advantage import records
-from advantage.strategy import outlook
+from advantage.strategy import outlook, students_t
 
 SERIES = {**records.price_series(), **records.input_series()}
 UNEVEN = [(0.0, 4.0), (0.5, 5.0), (2.0, 2.0), (2.25, 2.5), (4.0, 1.0)]
@@ -30,9 +30,9 @@ def simulated(rng, times, drift=-0.4, spread=0.3):
 def test_students_t(degrees):
     """Reference: SciPy."""
     for level in (1e-3, 0.5, 0.8, 0.95, 0.99999):
-        assert outlook.student(level, degrees) == pytest.approx(stats.t.ppf((1 + level) / 2, degrees), rel=1e-8)
+        assert students_t.student(level, degrees) == pytest.approx(stats.t.ppf((1 + level) / 2, degrees), rel=1e-8)
     for z in (0.0, 0.3, 2.0, 40.0):
-        assert outlook.within(z, degrees) == pytest.approx(1 - 2 * stats.t.sf(z, degrees), abs=1e-13)
+        assert students_t.within(z, degrees) == pytest.approx(1 - 2 * stats.t.sf(z, degrees), abs=1e-13)
 
 
 def test_by_hand():
@@ -84,7 +84,7 @@ def test_correlated_shocks_by_their_covariance(changes, horizon, theta):
     series = np.exp(np.cumsum(np.arange(changes + 1) % 3))
     found = outlook.walk(series)
     said = outlook.forecast(series, horizon, 0.9, theta)
-    width = math.log(said.high / said.median) / outlook.student(0.9, changes - 1) / found.spread
+    width = math.log(said.high / said.median) / students_t.student(0.9, changes - 1) / found.spread
     assert width**2 == pytest.approx(variance, rel=1e-9, abs=1e-12)
 
 
@@ -164,6 +164,20 @@ def test_rows_pairs_and_dates_are_the_same():
     assert outlook.forecast(np.array(UNEVEN), 1) == outlook.forecast(UNEVEN, 1)
 
 
+def test_what_held_at_even_dates():
+    """Reference: read off by hand; a price list holds until the next one."""
+    rows = [(0, 5), (0.9, 4), (1, 3), (2.5, 2)]
+    assert outlook.in_force(rows, 1) == [(0.5, 5), (1.5, 3), (2.5, 2)]
+    assert outlook.in_force(rows[::-1], 0.5, end=3) == [
+        (0, 5), (0.5, 5), (1, 3), (1.5, 3), (2, 3), (2.5, 2), (3, 2),
+    ]  # fmt: skip
+    assert outlook.in_force(rows, 9) == [(2.5, 2)]
+    tenths = outlook.in_force([(k / 10, k + 1) for k in range(31)], 0.1)
+    assert [value for _, value in tenths] == list(range(1, 32))
+    tokens = outlook.in_force(SERIES["token_output"]["rows"], 0.25, "2026-11-25")
+    assert outlook.forecast(tokens, 1, theta=0.3).high > outlook.forecast(tokens, 1).high  # even, so θ may be asked
+
+
 def test_every_origin_and_every_horizon():
     """Reference: each forecast made by hand from what was known; counts n(n − 1)/2."""
     trials = outlook.hindcast(UNEVEN, 0.8)
@@ -175,9 +189,9 @@ def test_every_origin_and_every_horizon():
         assert trial.start == known[-1][1]
         assert trial.actual == dict(UNEVEN)[trial.origin + trial.horizon]
         assert trial.error == pytest.approx(math.log(trial.actual / said.median))
-        width = math.log(said.high / said.median) / outlook.student(0.8, len(known) - 2)
+        width = math.log(said.high / said.median) / students_t.student(0.8, len(known) - 2)
         assert trial.scaled == pytest.approx(trial.error / width)
-        assert trial.inside == (abs(trial.scaled) <= outlook.student(0.8, len(known) - 2))
+        assert trial.inside == (abs(trial.scaled) <= students_t.student(0.8, len(known) - 2))
     found = outlook.score(trials)
     assert found.forecasts == 3
     assert found.bias == pytest.approx(np.mean([t.error for t in trials]))
@@ -313,10 +327,12 @@ BAD = {
         lambda: outlook.hindcast(UNEVEN, theta=0.3),
     ],
     "window": [lambda v=v: outlook.forecast([1, 2, 3], 1, window=v) for v in (1, 0, -3, 2.0)],
+    "step": [lambda: outlook.in_force(UNEVEN, 0), lambda: outlook.in_force(UNEVEN, math.nan)],
+    "end": [lambda: outlook.in_force(UNEVEN, 1, end=-1)],
     "least": [lambda: outlook.hindcast([1, 2, 3], least=1)],
     "value": [lambda: outlook.chance_above([1, 2, 3], 1, 0)],
     "trials": [lambda: outlook.score([])],
-    "degrees": [lambda: outlook.student(0.9, 0), lambda: outlook.within(1, 1.5)],
+    "degrees": [lambda: students_t.student(0.9, 0), lambda: students_t.within(1, 1.5)],
     "later_price": [lambda: outlook.elasticity(1, 1, 1, 2), lambda: outlook.elasticity(1, 0, 1, 2)],
     "quantity": [lambda: outlook.elasticity(1, 2, -1, 2)],
     "price_ratio": [lambda: outlook.rebound(0, -1), lambda: outlook.spending(-1, -1)],

@@ -13,9 +13,10 @@ The standard library only.
 
 from collections import namedtuple
 from itertools import pairwise
-from math import atan, cos, exp, expm1, log, pi, sin, sqrt
+from math import exp, expm1, floor, log, sqrt
 
-from advantage.checks import INFINITY, inside, not_negative, number, positive, text, whole, wrong
+from advantage.checks import INFINITY, inside, number, positive, text, whole, wrong
+from advantage.strategy.students_t import student, within
 
 Forecast = namedtuple("Forecast", "median low high")
 Trend = namedtuple("Trend", "factor low high")
@@ -64,19 +65,23 @@ def points(series, check=positive) -> list[tuple[float, float]]:
     return found
 
 
-def within(z: float, degrees: int) -> float:
-    """Probability that Student's t lies between −z and z: the finite sums for whole degrees of freedom."""
-    return _within(atan(not_negative("z", z) / sqrt(whole("degrees", degrees, least=1))), degrees)
+def in_force(series, step: float, end=None) -> list[tuple[float, float]]:
+    """What held at even dates, as pairs: each value until the next one, as a price list does.
 
+    Lists that follow each other within weeks are corrections more than shocks, and would make the spread of a walk
+    through their uneven dates very wide.
 
-def student(level: float, degrees: int) -> float:
-    """z so that Student's t lies between −z and z with this probability: `within`, solved by halving the angle."""
-    level, degrees = inside("level", level, 0, 1), whole("degrees", degrees, least=1)
-    low, high = 0.0, pi / 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _within(middle, degrees) < level else (low, middle)
-    return sqrt(degrees) * sin(low) / cos(low)
+    Args:
+        series: as in `points`.
+        step: between two dates.
+        end: the last of the even dates; without it the last date of the series.
+    """
+    known, step = points(series), positive("step", step)
+    end = known[-1][0] if end is None else year(end)
+    if end < known[0][0]:
+        raise wrong("end", end, f"at the first date or later, {known[0][0]:g}")
+    dates = [end - k * step for k in range(floor((end - known[0][0]) / step + 1e-9), -1, -1)]
+    return [(at, [value for when, value in known if when <= at + 1e-9 * step][-1]) for at in dates]
 
 
 def walk(series, window: int | None = None) -> Walk:
@@ -279,16 +284,6 @@ def _forecast(known, horizon, level, theta, window):
     half = student(level, found.changes - 1) * _width(found, horizon, theta)
     middle = log(known[-1][1]) + found.drift * horizon
     return Forecast(*(_exp(middle + side * half) for side in (0, -1, 1)))
-
-
-def _within(angle, degrees):
-    """Probability that |t| < √degrees · tan(angle)."""
-    c, s = cos(angle), sin(angle)
-    term, total, first = (1.0, 1.0, 2) if degrees % 2 == 0 else (c, c if degrees > 1 else 0.0, 3)
-    for k in range(first, degrees - 1, 2):
-        term *= c * c * (k - 1) / k
-        total += term
-    return s * total if degrees % 2 == 0 else 2 / pi * (angle + s * total)
 
 
 def _exp(x):
