@@ -1,6 +1,6 @@
 """What compression costs: fewer bits, fewer weights, a taught student; bytes, quality and speed of each.
 
-    python benchmarks/compress.py [--runs compress.jsonl] [--models FOLDER] [--record FILE]
+    python benchmarks/compress.py [--runs compress.jsonl] [--models FOLDER] [--record FILE] [--ledger]
 
 `students`: the student has 3 layers of width 96, a quarter of the teacher's parameters. Taught by Inkwell's model or
 alone, it reads the same windows of the same training files; both learning rates are searched by one rule for each
@@ -8,16 +8,19 @@ alone, it reads the same windows of the same training files; both learning rates
 to 2 on the other half, at SEARCH_STEPS and at STEPS steps (`short`: at the former alone). A taught step also pays for
 the teacher's forward pass: "equal cost" gives the student alone as many more steps as that comes to, in processor
 seconds of a step, measured once, the two in turn.
-`compressed`: Inkwell's model with fewer bits, with weights set to zero, with MLP units taken out, and with those healed
-by HEAL_STEPS steps of distillation, whose rate is searched on the first half too.
+`compressed`: Inkwell's model with fewer bits, with weights set to zero, with MLP units taken out. `heal`: half of the
+units out, then HEAL_STEPS steps of distillation, whose rate is searched on the first half too.
 `small`: the same of the students of seed 0, of which --models keeps the weights.
 `speed`: tokens drawn per processor second, models in turn. The record is src/advantage/data/compression.json.
-Quality is bits per byte of PARTS parts of equal length, every second one of the judging half, and the share of samples
-without a syntax error after each of the beginnings of samples.py. A run is a line of the file of runs; what stands
-there is not done again. One thread; about three quarters of an hour of processor time.
+Quality is bits per byte of PARTS parts of equal length, every second one of the judging half, and after each of the
+beginnings of samples.py the share of samples that have a whole line of their own and no syntax error (`parse_rate`), of
+those that have such a line (`with_a_line`), and of those of which some lines, from the first on, parse with their
+beginning as they stand (`usable`): of ROWS samples, of CLOSER_ROWS for the models of CLOSER. A run is a line of the
+file of runs; what stands there is not done again. One thread; about an hour of processor time.
 """
 
 import argparse
+import functools
 import math
 import statistics
 import time
@@ -29,9 +32,9 @@ import torch
 from runs import Runs, compass, write
 from safetensors.torch import load_file
 from safetensors.torch import save as bytes_of
-from samples import BEGINNINGS, draw, measure
+from samples import BEGINNINGS, cut_back, draw, fine, has_line
 
-from advantage import files
+from advantage import files, ledger
 from advantage.textgen import compress, corpus, inkwell, sampling, training
 from advantage.textgen.distil import distil
 from advantage.textgen.gpt import GPT
@@ -44,11 +47,13 @@ SEARCH_SEED, SEEDS = 100, range(3)
 START = (0.016, 0.016)  # where both walks over (matrices' rate, tables' rate) begin
 HEAL_START = 0.004  # of the matrices; the tables' rate is half of it
 PARTS = 16
-ROWS, TEMPERATURE = 16, 0.8
+ROWS, CLOSER_ROWS, TEMPERATURE = 16, 64, 0.8
+CLOSER = ("Inkwell", "8 bits, channel", "4 bits, 32", "student taught")  # what a founder chooses among
 BITS = {f"{bits} bits, {per}": (bits, per) for bits in (8, 4, 2) for per in ("tensor", "channel", 32)}
 ZEROS = (0.3, 0.5, 0.7)
 UNITS = (0.9, 0.75, 0.5)
-ALL = ["compressed", "students", "small", "speed"]
+ALL = ["compressed", "students", "small", "heal", "speed"]
+LEDGER = {"16_bits": "Inkwell", "8_bits": "8 bits, channel", "4_bits": "4 bits, 32"}  # what strategy spends
 
 
 class Bench:
@@ -156,17 +161,27 @@ class Bench:
         return run(compass(score, (HEAL_START, 0.0), both=False, strides=(2.0,))[0], SEEDS[0])
 
     def quality(self, name: str, build: Callable[[], GPT], sparse: bool = False) -> None:
-        def run() -> dict:
-            model = build()
-            size, plain = compress.stored_bytes(model, sparse), compress.unpacked(model)  # the same weights, faster
-            drawn = draw(plain, self.tokenizer, ROWS, 0, temperature=TEMPERATURE)
-            rates = measure(plain, self.tokenizer, drawn)["parse_rate"]
-            pieces = np.array_split(self.halves["judge"][0], 2 * PARTS)[::2]
-            bits = [self.score(plain, piece, "judge") for piece in pieces]
-            parameters = sum(weight.numel() for weight in plain.parameters())
-            return {"bytes": size, "parameters": parameters, "bits_per_byte": bits, "parse_rate": rates}
+        """Bytes, bits per byte and samples; the last two of the same weights in 32 bits, which is faster."""
 
-        self.runs.once({"study": "quality", "name": name}, run)
+        def bits() -> dict:
+            model = build()
+            plain, pieces = compress.unpacked(model), np.array_split(self.halves["judge"][0], 2 * PARTS)[::2]
+            found = [self.score(plain, piece, "judge") for piece in pieces]
+            parameters = sum(weight.numel() for weight in plain.parameters())
+            return {"bytes": compress.stored_bytes(model, sparse), "parameters": parameters, "bits_per_byte": found}
+
+        def samples() -> dict:
+            drawn = draw(compress.unpacked(build()), self.tokenizer, rows, 0, temperature=TEMPERATURE)
+            texts = {beginning: [self.tokenizer.decode(row) for row in some] for beginning, some in drawn.items()}
+            return {
+                "parse_rate": [float(np.mean([fine(start, text) for text in some])) for start, some in texts.items()],
+                "with_a_line": [float(np.mean([has_line(text) for text in some])) for some in texts.values()],
+                "usable": [float(np.mean([bool(cut_back(start, t)) for t in some])) for start, some in texts.items()],
+            }
+
+        rows = CLOSER_ROWS if name in CLOSER else ROWS
+        self.runs.once({"study": "quality", "name": name}, bits)
+        self.runs.once({"study": "samples", "name": name, "rows": rows}, samples)
 
     def compressed(self) -> None:
         self.quality("Inkwell", lambda: self.teacher)
@@ -176,7 +191,9 @@ class Bench:
             self.quality(f"{share:.0%} zeros", lambda share=share: compress.prune(self.teacher, share), sparse=True)
         for keep in UNITS:
             self.quality(f"{keep:.0%} of the units", lambda keep=keep: self.pruned(keep))
-        self.quality("50% of the units, healed", lambda: self.healed(0.5))
+
+    def heal(self) -> None:
+        self.quality("50% of the units, healed", functools.cache(lambda: self.healed(0.5)))
 
     def small(self) -> None:
         self.quality("student alone", lambda: self.student(False))
@@ -216,7 +233,7 @@ class Bench:
 
 def record(rows: list[dict]) -> dict:
     """What the package ships: every run."""
-    result: dict = {"beginnings": list(BEGINNINGS), "rows": ROWS, "temperature": TEMPERATURE, "student": STUDENT}
+    result: dict = {"beginnings": list(BEGINNINGS), "temperature": TEMPERATURE, "student": STUDENT}
     result |= {"steps": {"search": SEARCH_STEPS, "judged": STEPS, "heal": HEAL_STEPS}, "tokens_a_step": BATCH * CONTEXT}
     for row in rows:
         what = row["what"]
@@ -225,8 +242,9 @@ def record(rows: list[dict]) -> dict:
             result["step_ms"] = figures["ms"]
         elif what["study"] == "speed":
             result["speed"] = figures
-        elif what["study"] == "quality":
-            result.setdefault("quality", {})[what["name"]] = figures
+        elif what["study"] in ("quality", "samples"):
+            more = {"rows": what["rows"]} if "rows" in what else {}
+            result.setdefault("quality", {}).setdefault(what["name"], {}).update(figures | more)
         elif what["study"] == "search to heal":
             result.setdefault("healing", []).append([what["keep"], what["rate"], figures["bits_per_byte"]])
         else:
@@ -236,12 +254,25 @@ def record(rows: list[dict]) -> dict:
     return result
 
 
+def to_ledger(found: dict) -> None:
+    """Bytes, quality and speed of the models in LEDGER as your own measurements, today's and this machine's."""
+    for label, name in LEDGER.items():
+        row, speed = found["quality"][name], found["speed"]["tokens_per_second"][name]
+        bits = row["bits_per_byte"]
+        ledger.record(f"textgen.compress.bytes_{label}", row["bytes"], "byte")
+        ledger.record(f"textgen.compress.bits_per_byte_{label}", statistics.mean(bits), "bit/byte", repeats=len(bits))
+        for texts, suffix in (("1", ""), ("32", "_batch_32")):
+            entry = f"textgen.compress.sample_tokens_per_second_{label}{suffix}"
+            ledger.record(entry, speed[texts], "token/s", repeats=found["speed"]["repeats"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=Path, default=Path("compress.jsonl"))
     parser.add_argument("--models", type=Path, default=Path("."))
     parser.add_argument("--only", nargs="*", choices=[*ALL, "short"], default=ALL)
     parser.add_argument("--record", type=Path)
+    parser.add_argument("--ledger", action="store_true", help="put bytes, quality and speed into your ledger too")
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.models.mkdir(parents=True, exist_ok=True)
@@ -254,6 +285,8 @@ def main() -> None:
             "students' columns: matrices' rate, tables' rate, steps, seed, bits per byte"
         )
         write(options.record, bench.runs, what, record(bench.runs.rows))
+    if options.ledger:
+        to_ledger(record(bench.runs.rows))
 
 
 if __name__ == "__main__":

@@ -75,6 +75,17 @@ def whole_lines(text: str) -> str:
     return text[: text.rfind("\n") + 1]
 
 
+def has_line(text: str) -> bool:
+    """Whether the model began and ended a line of its own. Noise without line ends has no error in its whole lines."""
+    return bool(whole_lines(text)[text.find("\n") + 1 :].strip())
+
+
+def fine(beginning: str, text: str) -> bool:
+    """Whether a sample has a line of its own, and a Python file can begin with its whole lines. (`measure` asks for the
+    second alone, by which the record was made: at temperature 0.3, 55 % of 128 samples in place of 46 %.)"""
+    return has_line(text) and parsing.can_begin(whole_lines(beginning + text))
+
+
 def cut_back(prompt: str, text: str) -> str:
     """The longest run of whole lines of `text` with which prompt and lines parse; empty where there is none."""
     lines = whole_lines(text).splitlines(keepends=True)
@@ -184,7 +195,7 @@ def answers(model, tokenizer, rows: int) -> dict[str, dict[str, list]]:
 
 def people(model, tokenizer, validation: list[tuple[str, str]], samples: int) -> dict:
     """The same numbers for passages of held-out files, as long as the samples."""
-    passages, bits, fine = [], [], []
+    passages, bits, parsed = [], [], []
     for name, text in validation:
         if name.endswith(".py") and "\ndef " in text and len(passages) < samples:
             begin = text.index("\ndef ") + 4
@@ -192,10 +203,10 @@ def people(model, tokenizer, validation: list[tuple[str, str]], samples: int) ->
             before = text[max(begin - 150, 0) : begin]
             passages.append(row)
             bits.append(surprise(model, tokenizer, before, [row]))
-            fine.append(parsing.can_begin(whole_lines("def" + tokenizer.decode(row))))
+            parsed.append(parsing.can_begin(whole_lines("def" + tokenizer.decode(row))))
     return {
         "passages": len(passages),
-        "parse_rate": float(np.mean(fine)),
+        "parse_rate": float(np.mean(parsed)),
         "surprise": round(float(np.mean(bits)), 4),
         "variety": round(variety(passages), 4),
         "texts": [tokenizer.decode(row) for row in passages],

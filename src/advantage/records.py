@@ -117,6 +117,16 @@ def published_training() -> dict[str, dict[str, Any]]:
     return _read("published_training.json")
 
 
+def price_series() -> dict[str, dict[str, Any]]:
+    """Name of a series of prices → what it is, `unit`, and `rows`: date, value, source and how that was checked."""
+    return _read("price_series.json")
+
+
+def input_series() -> dict[str, dict[str, Any]]:
+    """The same of what prices are not: compute of training runs, a wage, how far open weights lie behind."""
+    return _read("input_series.json")
+
+
 def gan_failures() -> dict[str, Any]:
     """`cells`: small GANs of one recipe at one rate, how many samples lie on each hump and how far from the data.
 

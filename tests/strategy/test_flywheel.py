@@ -25,8 +25,8 @@ def simulate(taste, lead, months=3_000, **market):
     return s, stocks
 
 
-@pytest.mark.parametrize("taste", [3, 6, 10, 15, 30])
-@pytest.mark.parametrize("spillover", [0, 0.2, 0.5, 1])
+@pytest.mark.parametrize("taste", [3, 10, 30])
+@pytest.mark.parametrize("spillover", [0, 0.2, 1])
 def test_the_loop_rests_where_its_simulation_ends(taste, spillover):
     """Reference: months one after the other, from three leads; the ends of the list are where they end."""
     rests = fw.loop_rests(taste, **TEXT, **MARKET, spillover=spillover)
@@ -79,7 +79,7 @@ def test_limits_of_the_loop():
     assert fw.loop_gain(12, **bits, **eight) == pytest.approx(fw.loop_gain(12, **TEXT, **MARKET))
 
 
-def iterate(own, rival, discount, spillover=0.0, catch_up=0.0, rounds=3_000):
+def iterate(own, rival, discount, spillover=0.0, catch_up=0.0, rounds=700):
     """Reference: value iteration in all states at once, from zero: (own values, rival's values, margin)."""
     f = np.asarray(own, float)[:, None] - np.asarray(rival, float)[None, :]
     n, m = f.shape

@@ -114,6 +114,8 @@ def test_every_figure_has_its_date_and_source():
         "build_buy_tune",
         "choosing",
         "go_to_market",
+        "outlook",
+        "lags",
     ],
 )
 def test_nothing_beyond_the_standard_library_is_imported(module):

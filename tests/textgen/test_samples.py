@@ -50,6 +50,26 @@ def test_the_record_s_numbers_are_possible():
     assert {len(rows) for rows in record["beams"].values()} == {beginnings}
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "fine"),
+    [
+        ("", False, False),
+        ("x x x x", False, False),  # noise without a line end has no error in its whole lines
+        ("():\n", False, False),  # ends a line that the beginning began
+        ("():\n\n\n", False, False),
+        ("():\n    pass\n", True, True),
+        ("():\n    return (1 +\n", True, True),  # goes on in the next line
+        ("():\n    pass\n  x x", True, True),  # the last line is not whole
+        ("():\npass\n", True, False),
+        (" )(\n    pass\n", True, False),
+    ],
+)
+def test_a_sample_is_fine_with_a_line_of_its_own(samples, text, line, fine):
+    """By hand: a line that the model began and ended, and Python's rules for a function's body."""
+    assert samples.has_line(text) == line
+    assert samples.fine("def main", text) == fine
+
+
 def test_samples_drawn_anew_agree(samples):
     """Reference: the record itself; one sample after each beginning, whose mean moves by a third of a bit or less."""
     record, (model, tokenizer) = records.samples(), inkwell.load()

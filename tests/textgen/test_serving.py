@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import httpx
+import numpy as np
 import openai
 import psutil
 import pytest
@@ -92,6 +93,22 @@ def test_a_text_stops_before_its_stop_sequence(client, expected, stop, stream):
     assert pieces[-1].choices[0].finish_reason == "stop"
 
 
+def test_a_text_that_stops_with_its_last_token_has_stopped(client, expected):
+    """Reference: the API's two reasons: a stop sequence, and tokens that were not enough."""
+    tokens = len(inkwell.load()[1].encode(expected[PROMPTS[0]].split("\n")[0])) + 1
+    answer = complete(client, PROMPTS[0], tokens, stop="\n")
+    assert answer.choices[0].finish_reason == "stop"
+
+
+def test_a_text_that_comes_late_begins_before_the_others_end(url, client):
+    """Reference: batching by step; batching by request lets it wait."""
+    with complete(client, PROMPTS[0], 400, stream=True) as long:
+        next(iter(long))
+        late = complete(client, PROMPTS[1], 8)
+        assert counts(url)["requests"] == 1
+    assert late.usage.completion_tokens == 8
+
+
 def test_texts_at_a_time_are_the_texts_one_by_one(url, client, expected):
     """Reference: the same prompts alone. Some of the batch are drawn hot: a temperature is a request's own."""
     work = [(prompt, 0.0) for prompt in PROMPTS] + [(prompt, 1.5) for prompt in PROMPTS]
@@ -132,7 +149,7 @@ def test_a_cancelled_request_is_not_gone_on_with(url, client):
         ({"prompt": ""}, openai.BadRequestError, "invalid_prompt"),
         ({"max_tokens": -4}, openai.BadRequestError, None),
         ({"n": 2}, openai.BadRequestError, "unsupported_parameter"),
-        ({"extra_body": {"generation_config": "{}"}}, openai.BadRequestError, "unsupported_parameter"),
+        ({"extra_body": {"generation_config": "{}"}}, openai.BadRequestError, "unknown_parameter"),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
@@ -175,6 +192,20 @@ def test_a_load_is_counted_whole(url):
     assert row["written"] == 8 * len(PROMPTS)
     assert 7 * len(PROMPTS) + len(PROMPTS) <= row["tokens"] <= 7 * len(PROMPTS) + read
     assert 16 <= row["steps"] <= 32
+    tokens, texts, pairs, ms = row["log"].T
+    assert (tokens >= texts).all()
+    assert (pairs >= tokens**2).all()  # every new token may look at least at the new ones
+    assert (ms > 0).all()
+
+
+def test_a_law_is_found_again():
+    """Reference: steps that were made by a law."""
+    draw = np.random.default_rng(0)
+    texts, prompt, keys = draw.integers(1, 32, 200), draw.integers(0, 500, 200), draw.integers(100, 5000, 200)
+    pairs = (texts + prompt) * keys
+    made = 6.0 + 0.3 * texts + 0.1 * prompt + 90 * pairs / 1e6 + 2 * keys / 1e3
+    found = load_test.law(np.column_stack([texts + prompt, texts, pairs, made]))
+    assert found == pytest.approx([6.0, 0.3, 0.1, 90, 2])
 
 
 # ------------------------------------------------------------------ how it starts and ends

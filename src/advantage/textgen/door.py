@@ -18,10 +18,11 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {  # what the engine cannot do, and the va
     "n": (1,),
     "presence_penalty": (0,),
     "seed": (),
+    "stream_options": ({}, {"include_usage": False}),
     "suffix": ("",),
     "top_p": (1,),
 }
-TAKEN = {"max_tokens", "model", "prompt", "stop", "stream", "stream_options", "temperature", "user"}
+TAKEN = {"max_tokens", "model", "prompt", "stop", "stream", "temperature", "user"}  # who asks changes nothing
 
 
 class Refusal(NamedTuple):
@@ -50,7 +51,8 @@ def refusal(body: Any, model: str, context: int, count: Callable[[str], int]) ->
         return Refusal(404, f"model: {body.get('model')!r} is not served; {model!r} is", "model", "model_not_found")
     for name, value in body.items():
         if name not in TAKEN and value is not None and value not in NEUTRAL.get(name, ()):
-            return Refusal(400, f"{name}: {value!r}; this server does not offer it", name, "unsupported_parameter")
+            code = "unsupported_parameter" if name in NEUTRAL else "unknown_parameter"
+            return Refusal(400, f"{name}: {value!r}; this server does not offer it", name, code)
     prompt, limit = body.get("prompt"), body.get("max_tokens")
     limit = MAX_TOKENS if limit is None else limit
     if not isinstance(prompt, str) or not prompt:

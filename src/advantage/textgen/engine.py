@@ -50,10 +50,11 @@ class Batches(CBGenerateManager):
         batch: Any = self._cb
         queue: asyncio.Queue = asyncio.Queue()
 
-        def cancel() -> None:
+        def stop() -> None:
+            gen_config.max_new_tokens = None  # else the engine calls a text that stops at its last token too long
             batch.cancel_request(request_id)
 
-        gate = Gate(queue, [*(gen_config.stop_strings or []), "\0"], cancel)
+        gate = Gate(queue, [*(gen_config.stop_strings or []), "\0"], stop)
         streamer = CBStreamer(batch, request_id, processor._tokenizer, asyncio.get_running_loop(), gate)
 
         def deliver(output: Any) -> None:  # on the event loop, for each token
@@ -150,7 +151,7 @@ def build(
     def models() -> dict:
         return {"object": "list", "data": [{"id": name, "object": "model", "created": begun, "owned_by": "you"}]}
 
-    counts = counted(completions.model)
+    log = logged(completions.model)
 
     @app.get("/metrics", response_class=PlainTextResponse)
     def metrics() -> str:
@@ -158,7 +159,13 @@ def build(
         if batches._cb is not None and batches._cb.batch_processor is not None:
             scheduler = batches.scheduler
             waiting = len(scheduler.active_requests) + len(scheduler.waiting_requests)
-        return "".join(f"{key} {value}\n" for key, value in ({"requests": waiting} | counts()).items())
+        tokens = sum(row[0] for row in log)
+        counts = {"requests": waiting, "steps": len(log), "tokens": tokens, "processor_seconds": time.process_time()}
+        return "".join(f"{key} {value}\n" for key, value in counts.items())
+
+    @app.get("/steps")
+    def steps(since: int = 0) -> list[tuple[int, int, int, float]]:
+        return log[since:]
 
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> JSONResponse:
@@ -171,16 +178,21 @@ def build(
     return app
 
 
-def counted(model: torch.nn.Module):
-    """Count a model's steps and the tokens that it reads; gives a function that tells them."""
-    counts = {"steps": 0, "tokens": 0}
+def logged(model: torch.nn.Module) -> list[tuple[int, int, int, float]]:
+    """A list that gets a row as each step of the model begins.
 
-    def count(_module: Any, _inputs: Any, given: dict[str, Any]) -> None:
-        counts["steps"] += 1
-        counts["tokens"] += given["input_ids"].numel()
+    Tokens that the step computes, texts that it writes a token for, pairs of a query and a key that attention scores,
+    and the processor milliseconds that the working thread has had so far.
+    """
+    log: list[tuple[int, int, int, float]] = []
 
-    model.register_forward_pre_hook(count, with_kwargs=True)
-    return lambda: counts | {"processor_seconds": round(time.process_time(), 4)}
+    def row(_module: Any, _inputs: Any, given: dict[str, Any]) -> None:
+        mask = given["attention_mask"]
+        pairs = (next(iter(mask.values())) if isinstance(mask, dict) else mask).numel()
+        log.append((given["input_ids"].numel(), given["logits_to_keep"].numel(), pairs, 1e3 * time.thread_time()))
+
+    model.register_forward_pre_hook(row, with_kwargs=True)
+    return log
 
 
 def serve(app: FastAPI, listening: socket.socket, attached: bool = False) -> None:

@@ -1,6 +1,6 @@
 """Flywheel: whether a lead in data grows, what a head start is worth, and up to which leak it pays."""
 
-from advantage.checks import not_negative, positive, wrong
+from advantage.checks import inside, not_negative, positive, wrong
 from advantage.strategy.flywheel import break_even_spillover, forever, head_start_worth, learned, loop_gain
 from website.calculators.declared import Argument, Calculator, Chart, Line
 
@@ -9,12 +9,12 @@ DISCOUNT, STALE, UTILS, MONTHS = 0.98, 0.05, 0.5, 20  # the chapter's: a month, 
 
 def result(customers, left, public, nat, term, beta, lead, releases, spillover, cost):
     """The gain of the loop with taste, and the worth of a lead where both sellers look ahead."""
-    lead, catch_up = round(positive("lead", lead)), not_negative("releases", releases) / 12
+    lead, catch_up = max(1, round(positive("lead", lead))), not_negative("releases", releases) / 12
     if catch_up > 1:
         raise wrong("releases", releases, "12 or less: in the model one comes in a month, or none")
     cost = positive("cost", cost)
     flow = positive("customers", customers) * positive("left", left)
-    B = positive("term", term) * positive("public", public) ** positive("beta", beta)
+    B = positive("term", term) * positive("public", public) ** inside("beta", beta, 0, 5)
     gain = loop_gain(UTILS * positive("nat", nat), B, beta, flow, STALE, public, spillover)
     learning = learned(MONTHS, customers * nat, B, beta, flow, public)
     worth = head_start_worth(learning, DISCOUNT, lead, spillover, catch_up)
@@ -57,7 +57,7 @@ CALCULATOR = Calculator(
         Argument("nat", "What a customer pays for a nat of loss", "$ a month", 1, 200, 30, "log", 1),
         Argument("term", "What more text could still take off the loss", "nats", 0.01, 5, law("term"), "log", 3),
         Argument("beta", "Exponent of the scaling law", "β", 0.05, 1, law("beta"), "even", 3),
-        Argument("lead", "Head start", "months", 1, 20, 6, "even", 0),
+        Argument("lead", "Head start", "months", 1, 60, 6, "even", 0),
         Argument("releases", "Releases that have what you learned", "a year", 0, 12, 3, "even", 1),
         Argument("spillover", "Sales that teach the rival too", "share, 0 to 1", 0, 1, 0.3),
         Argument("cost", "What the head start costs", "dollars", 100, 1e6, 16_000, "log", 0),
@@ -70,7 +70,7 @@ CALCULATOR = Calculator(
         "dies costs": DIES + COSTS + BEGINNER,
     },
     chart=Chart(
-        "What leaks takes most of a lead's worth",
+        "The more leaks, the less a lead is worth",
         "spillover",
         "dollars",
         "log",

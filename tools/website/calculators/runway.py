@@ -34,9 +34,9 @@ CALCULATOR = Calculator(
         Argument("payroll", "All else than compute", "$ a month", 1_000, 500_000, 52_000, "log", 0, "payroll"),
         Argument("bill", "Compute", "$ a month", 0, 100_000, 13_671, "even", 0),
         Argument("credit", "Credits for compute", "dollars", 0, 500_000, 100_000, "even", 0),
-        Argument("expiry", "The credits expire after", "months", 0, 36, 12, "even", 0),
+        Argument("expiry", "The credits expire after", "months", 0, 36, 12, "even", 1),
         Argument("spread", "How far a month strays from plan", "dollars", 1_000, 500_000, 25_000, "log", 0),
-        Argument("months", "To the next round", "months", 1, 48, 18, "even", 0),
+        Argument("months", "To the next round", "months", 1, 48, 18, "even", 1),
     ],
     outputs={
         "told": "#",
