@@ -176,7 +176,8 @@ def hindcast(series, level: float = 0.95, theta: float = 0.0, window: int | None
             width = _width(found, horizon, theta)
             scaled = error / width if width else INFINITY * error if error else 0.0
             held = said.low <= actual <= said.high
-            trials.append(Trial(past[-1][0], horizon, past[-1][1], actual, *said, error, scaled, held))
+            begin, start = past[-1]
+            trials.append(Trial._make((begin, horizon, start, actual, *said, error, scaled, held)))
     return trials
 
 
