@@ -41,7 +41,9 @@ class Modules(SphinxDirective):
                 heading = nodes.rubric("", name)
                 heading["heading-level"] = 3
                 found += heading
-                lines = StringList([f".. automodule:: {name}", "   :members:"], source=self.get_source_info()[0])
+                own = ["   :ignore-module-all:"] if name != package else []  # what a module hands on stands with its own
+                page = [f".. automodule:: {name}", "   :members:", *own]
+                lines = StringList(page, source=self.get_source_info()[0])
                 self.state.nested_parse(lines, self.content_offset, found)
         return found.children
 
