@@ -41,7 +41,7 @@ class Modules(SphinxDirective):
                 heading = nodes.rubric("", name)
                 heading["heading-level"] = 3
                 found += heading
-                own = ["   :ignore-module-all:"] if name != package else []  # what a module hands on stands with its own
+                own = ["   :ignore-module-all:"] if name != package else []  # what it hands on stands elsewhere
                 page = [f".. automodule:: {name}", "   :members:", *own]
                 lines = StringList(page, source=self.get_source_info()[0])
                 self.state.nested_parse(lines, self.content_offset, found)
